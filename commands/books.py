@@ -1,0 +1,256 @@
+"""Books: what a decision may look at while a batch is decided, and what it has changed so far.
+
+Deciders read and never write; what they decide is recorded here by the handler, so that the next decision sees it.
+A value that was not read from the database yet raises NotLoaded: the handler reads it and asks the decider again,
+which is harmless, because a decider is pure.
+"""
+
+from collections.abc import Callable, KeysView
+from datetime import datetime
+
+import msgspec
+
+from ledger.accounts import Account, Movement, Status
+from ledger.errors import AccountUnknown, CurrencyMismatch
+from ledger.events.accounts import AccountClosed, AccountFrozen, AccountLimitsChanged, AccountOpened, AccountUnfrozen
+from ledger.events.entries import EntryPosted
+from ledger.events.event import Event, Metadata, Recorded
+from ledger.events.holds import HoldPlaced
+from ledger.events.periods import PeriodClosed, PeriodReopened
+from ledger.events.transfers import TransferPosted
+from ledger.posting_rules import movements_for
+from ledger.store import codec
+from ledger.store.append import Draft
+
+
+class NotLoaded(Exception):
+    """Something that a decider asked for has to be read first."""
+
+    def __init__(self, *, account: str | None = None, stream: str | None = None, reference: str | None = None) -> None:
+        super().__init__(account or stream or reference)
+        self.account, self.stream, self.reference = account, stream, reference
+
+
+class Books:
+    """The working state of one batch, over the accounts that the writer remembers."""
+
+    def __init__(self, accounts: dict[str, Account], closed_periods: set[str], position: int, now: datetime) -> None:
+        self.now = now
+        self.draft = Draft()
+        self.position = position
+        self.closed_periods = closed_periods
+        self._known = accounts
+        self._missing: set[str] = set()
+        self._streams: dict[str, list[Recorded]] = {}
+        self._unread: dict[str, list[Recorded]] = {}
+        self._references: dict[str, str | None] = {}
+        self._undo: list[Callable[[], object]] = []
+
+    # --- what deciders read
+
+    def find_account(self, account: str) -> Account | None:
+        """The account as it stands, or None if there is none."""
+        found = self._known.get(account)
+        if found is not None:
+            return found
+        if account in self._missing:
+            return None
+        raise NotLoaded(account=account)
+
+    def account(self, account: str, pointer: str | None = None) -> Account:
+        """The account as it stands; raises AccountUnknown."""
+        found = self._known.get(account) or self.find_account(account)
+        if found is None:
+            raise AccountUnknown(f"There is no account {account} in this book.", pointer=pointer, account=account)
+        return found
+
+    def recorded(self, stream: str) -> list[Recorded]:
+        """All that was recorded in a stream, oldest first."""
+        if stream not in self._streams:
+            raise NotLoaded(stream=stream)
+        return self._streams[stream]
+
+    def history(self, stream: str) -> list[Event]:
+        """All events of a stream, oldest first."""
+        return [recorded.event for recorded in self.recorded(stream)]
+
+    def reference_holder(self, reference: str) -> str | None:
+        """The entry that carries this reference, if one does."""
+        if reference not in self._references:
+            raise NotLoaded(reference=reference)
+        return self._references[reference]
+
+    # --- what the handler reads for them
+
+    @property
+    def known_accounts(self) -> KeysView[str]:
+        return self._known.keys()
+
+    def load_accounts(self, found: dict[str, Account | None]) -> None:
+        for name, account in found.items():
+            if account is not None:
+                self._known[name] = account
+            else:
+                self._missing.add(name)
+
+    def load_streams(self, found: dict[str, list[Recorded]]) -> None:
+        for stream, events in found.items():
+            self._streams[stream] = events + self._unread.pop(stream, [])
+
+    def load_references(self, found: dict[str, str | None]) -> None:
+        self._references = found | self._references
+
+    # --- what was decided
+
+    def mark(self) -> int:
+        """A point to come back to with `undo_to`."""
+        return len(self._undo)
+
+    def undo_to(self, mark: int) -> None:
+        """Take back everything that was recorded since the mark, latest first."""
+        while len(self._undo) > mark:
+            self._undo.pop()()
+
+    def record(self, stream: str, event: Event, metadata: Metadata, stored_metadata: bytes) -> int:
+        """Take a decided event into the state and the draft, and return its position. Raises what a limit refuses."""
+        self._move(event)
+        self._regulate(stream, event)
+        draft = self.draft
+        known = self._streams.get(stream)
+        if known is None and not stream.startswith("ent_"):
+            known = self._unread.setdefault(stream, [])
+        version = 1 if known is None else len(known) + 1
+        draft.streams.append(stream)
+        draft.versions.append(version)
+        draft.topics.append(event.topic)
+        draft.states.append(codec.encode(event))
+        draft.metadata.append(stored_metadata)
+        position = self.position + len(draft.streams)
+        if known is not None:
+            known.append(Recorded(stream, version, position, self.now, event, metadata))
+        self._undo.append(lambda: self._unrecord(known))
+        return position
+
+    def _unrecord(self, known: list[Recorded] | None) -> None:
+        draft = self.draft
+        for column in (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata):
+            column.pop()
+        if known is not None:
+            known.pop()
+
+    def _move(self, event: Event) -> None:
+        """Judge the event's effect on every account, then apply it: all or nothing."""
+        movements = movements_for(event)
+        accounts = []
+        for movement in movements:
+            account = self.account(movement.account)
+            if account.currency != movement.currency:
+                raise CurrencyMismatch(
+                    f"{account.id} is kept in {account.currency}.", account=account.id, currency=account.currency
+                )
+            account.judge(movement)
+            accounts.append(account)
+        if not movements:
+            return
+        deltas = self.draft.deltas
+        before = [account.outside for account in accounts]
+        for account, movement in zip(accounts, movements, strict=True):
+            account.apply(movement)
+            delta = deltas.get(account.id)
+            if delta is None:
+                delta = deltas[account.id] = [0, 0, 0, 0]
+            delta[0] += movement.debit
+            delta[1] += movement.credit
+            delta[2] += movement.pending_debit
+            delta[3] += movement.pending_credit
+        self._undo.append(lambda: self._unmove(accounts, movements, before))
+
+    def _unmove(self, accounts: list[Account], movements: list[Movement], before: list[bool]) -> None:
+        for account, movement, outside in zip(accounts, movements, before, strict=True):
+            account.undo(movement, outside)
+            delta = self.draft.deltas[account.id]
+            delta[0] -= movement.debit
+            delta[1] -= movement.credit
+            delta[2] -= movement.pending_debit
+            delta[3] -= movement.pending_credit
+
+    def _regulate(self, stream: str, event: Event) -> None:
+        """What the event changes beside balances: accounts, references, periods."""
+        draft = self.draft
+        match event:
+            case TransferPosted(reference=None) | EntryPosted(reference=None) | HoldPlaced(reference=None):
+                return
+            case (
+                TransferPosted(reference=str(reference))
+                | EntryPosted(reference=str(reference))
+                | HoldPlaced(reference=str(reference))
+            ):
+                self._claim(reference, stream)
+            case AccountOpened():
+                account = Account(
+                    event.id,
+                    event.kind,
+                    event.currency,
+                    event.min_balance,
+                    event.max_balance,
+                    protected=event.protected,
+                )
+                self._known[account.id] = draft.opened[account.id] = account
+                account.outside = account.breaks_limits()
+                self._missing.discard(account.id)
+                self._undo.append(lambda: self._unopen(account.id))
+            case AccountLimitsChanged():
+                self._change(event.id, min_balance=event.min_balance, max_balance=event.max_balance)
+            case AccountFrozen():
+                self._change(event.id, status=Status.FROZEN)
+            case AccountUnfrozen():
+                self._change(event.id, status=Status.OPEN)
+            case AccountClosed():
+                self._change(event.id, status=Status.CLOSED)
+            case PeriodClosed():
+                self._turn(event.period, self.closed_periods.add, self.closed_periods.discard)
+                self._turn_in_draft(event.period, draft.periods_closed, draft.periods_reopened)
+            case PeriodReopened():
+                self._turn(event.period, self.closed_periods.discard, self.closed_periods.add)
+                self._turn_in_draft(event.period, draft.periods_reopened, draft.periods_closed)
+
+    def _turn(self, period: str, there: Callable[[str], object], back: Callable[[str], object]) -> None:
+        there(period)
+        self._undo.append(lambda: back(period))
+
+    def _turn_in_draft(self, period: str, wanted: set[str], opposite: set[str]) -> None:
+        # What one batch opens and closes again has not changed in the database.
+        if period in opposite:
+            self._turn(period, opposite.discard, opposite.add)
+        else:
+            self._turn(period, wanted.add, wanted.discard)
+
+    def _claim(self, reference: str, entry: str) -> None:
+        self._references[reference] = entry
+        self.draft.references[reference] = entry
+        self._undo.append(lambda: self._unclaim(reference))
+
+    def _unclaim(self, reference: str) -> None:
+        self._references[reference] = None
+        del self.draft.references[reference]
+
+    def _unopen(self, account: str) -> None:
+        del self._known[account], self.draft.opened[account]
+        self.draft.deltas.pop(account, None)
+        self._missing.add(account)
+
+    def _change(self, name: str, **rules: object) -> None:
+        account = self.account(name)
+        before = msgspec.structs.asdict(account)
+        newly = name not in self.draft.rules_changed
+        for rule, value in rules.items():
+            setattr(account, rule, value)
+        account.outside = account.breaks_limits()
+        self.draft.rules_changed[name] = account
+        self._undo.append(lambda: self._unchange(account, before, newly))
+
+    def _unchange(self, account: Account, before: dict[str, object], newly: bool) -> None:
+        for field in ("min_balance", "max_balance", "status", "outside"):
+            setattr(account, field, before[field])
+        if newly:
+            del self.draft.rules_changed[account.id]

@@ -1,0 +1,76 @@
+"""Registry: which channels there are, how each is spoken to, and where it lives."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from commands.channels.card_simulator import CardSimulator
+from commands.channels.channel import Channel
+from commands.channels.signatures import Secret
+from ledger.errors import ChannelNotFound
+
+
+class ChannelSettings(Struct, frozen=True):
+    """One configured channel. `base_url` is http(s)://host[:port][/path] without a slash at its end.
+
+    `connect_ms` bounds the connection, `read_ms` each wait for more bytes, `total_ms` the whole conversation.
+    """
+
+    name: str
+    base_url: str
+    secret: Secret
+    adapter: str = "card_simulator"
+    connect_ms: int = 1_000
+    read_ms: int = 2_000
+    total_ms: int = 5_000
+
+    def __post_init__(self) -> None:
+        address = urlsplit(self.base_url)
+        plain = not (address.username or address.password or address.query or address.fragment)
+        if address.scheme not in ("http", "https") or not address.hostname or not plain or self.base_url.endswith("/"):
+            # The text is not repeated: a password may stand in it.
+            raise ValueError(f"the base address of channel {self.name} is http(s)://host[:port][/path]")
+        if min(self.connect_ms, self.read_ms, self.total_ms) <= 0:
+            raise ValueError(f"the times of channel {self.name} are positive")
+
+
+def _card_simulator(settings: ChannelSettings) -> Channel:
+    return CardSimulator(settings.name, settings.secret)
+
+
+# A new kind of channel is one adapter file and one line here.
+ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
+    "card_simulator": _card_simulator,
+}
+
+
+class Registry:
+    """The configured channels by name."""
+
+    def __init__(self, settings: Iterable[ChannelSettings]) -> None:
+        """Raises ValueError for a name that stands twice or an adapter that does not exist."""
+        self._settings: dict[str, ChannelSettings] = {}
+        self._channels: dict[str, Channel] = {}
+        for one in settings:
+            if one.name in self._settings:
+                raise ValueError(f"two channels are named {one.name}")
+            if one.adapter not in ADAPTERS:
+                raise ValueError(f"there is no adapter {one.adapter}; there are {', '.join(sorted(ADAPTERS))}")
+            self._settings[one.name] = one
+            self._channels[one.name] = ADAPTERS[one.adapter](one)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._settings)
+
+    def channel(self, name: str) -> Channel:
+        """The translator of this channel; raises ChannelNotFound."""
+        if name not in self._channels:
+            raise ChannelNotFound(channel=name)
+        return self._channels[name]
+
+    def settings(self, name: str) -> ChannelSettings:
+        """Where it lives and how long we wait; raises ChannelNotFound."""
+        if name not in self._settings:
+            raise ChannelNotFound(channel=name)
+        return self._settings[name]

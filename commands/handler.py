@@ -1,0 +1,216 @@
+"""Handler: the one way from a command to the log.
+
+For a whole batch, in one transaction: lock the head → answered before? → read what the commands name → decide one after
+another → append → commit. A refused command is an answer like any other and disturbs nobody else in the batch.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from commands.books import Books, NotLoaded
+from commands.envelope import Answer, Command, Decision, Envelope, Part, Receipt, Submission
+from ledger import errors
+from ledger.errors import FieldError, IdempotencyKeyReused, Refusal
+from ledger.events.event import Metadata, Recorded
+from ledger.store.append import Appender, Appending, StoredKey
+
+logger = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Needs(msgspec.Struct):
+    """What a command will surely look at, so that a batch reads it in one go; the rest is read when it is asked for."""
+
+    accounts: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+class Decider(msgspec.Struct, frozen=True):
+    """What the handler knows of a kind of command: how it is decided, what it needs, how its answer is told again."""
+
+    decide: Callable[[Books, Any, Envelope], Decision]
+    needs: Callable[[Any], Needs] = lambda command: Needs()
+    retell: Callable[[Recorded], Receipt] | None = None
+
+
+class Handler:
+    """Decides batches of one book. Not for concurrent use: the writer's thread owns it."""
+
+    def __init__(self, appender: Appender, deciders: dict[type[Command], Decider]) -> None:
+        self.appender = appender
+        self.deciders = deciders
+
+    def handle(self, submissions: list[Submission]) -> list[list[Answer]]:
+        """The answers to each submission's parts, in order; they are true once this returns. Raises database errors."""
+        try:
+            with self.appender.open() as appending:
+                if self.appender.closed_periods is None:
+                    self.appender.closed_periods = appending.closed_periods()
+                batch = _Batch(self, appending)
+                batch.read(submissions)
+                answers = [batch.answer(submission) for submission in submissions]
+                last = appending.write(batch.books.draft)
+        except BaseException:
+            self.appender.forget()
+            raise
+        self.appender.remember(last)
+        return answers
+
+
+class _Batch:
+    def __init__(self, handler: Handler, appending: Appending) -> None:
+        self.appending = appending
+        self.deciders = handler.deciders
+        appender = handler.appender
+        self.books = Books(
+            appender.accounts, appender.closed_periods or set(), appending.position, appending.recorded_at
+        )
+        self.answered: dict[str, StoredKey] = {}
+        self.retold: dict[int, Recorded] = {}
+        self.fresh: dict[str, Answer] = {}
+
+    def read(self, submissions: list[Submission]) -> None:
+        """Read the keys, and what the commands surely look at."""
+        parts = [part for submission in submissions for part in submission.parts if not part.envelope.dry_run]
+        batch_keys = [submission.batch_key.key for submission in submissions if submission.batch_key]
+        self.answered = self.appending.keys([part.envelope.key for part in parts] + batch_keys)
+        accounts: set[str] = set()
+        streams: set[str] = set()
+        references: set[str] = set()
+        for submission in submissions:
+            for part in submission.parts:
+                needs = self.deciders[type(part.command)].needs(part.command)
+                accounts.update(needs.accounts)
+                streams.update(needs.streams)
+                references.update(needs.references)
+        self._load(accounts - self.books.known_accounts, streams, references)
+        positions = [key.position for key in self.answered.values() if key.answer is None]
+        self.retold = self.appending.events_at(positions)
+
+    def _load(self, accounts: set[str], streams: set[str], references: set[str]) -> None:
+        self.books.load_accounts(self.appending.accounts(accounts))
+        self.books.load_streams(self.appending.streams(streams))
+        self.books.load_references(self.appending.references(references))
+
+    def answer(self, submission: Submission) -> list[Answer]:
+        if submission.batch_key and (stored := self.answered.get(submission.batch_key.key)):
+            refused = self._already_refused(stored, submission.batch_key)
+            if refused:
+                return [refused] * len(submission.parts)
+        mark, answers = self.books.mark(), list[Answer]()
+        keys_before = len(self.books.draft.keys)
+        for part in submission.parts:
+            answers.append(self._answer_part(part))
+        whole = not submission.atomic or all(a.refusal is None and a.error is None for a in answers)
+        if not whole:
+            self.books.undo_to(mark)
+            for stored in self.books.draft.keys[keys_before:]:
+                del self.answered[stored.key]
+            del self.books.draft.keys[keys_before:]
+        elif submission.batch_key and submission.batch_key.key not in self.answered:
+            key = submission.batch_key
+            self._keep(StoredKey(key.key, key.fingerprint, 201, answers[-1].position, None))
+        return answers
+
+    def _already_refused(self, stored: StoredKey, envelope: Envelope) -> Answer | None:
+        if stored.fingerprint != envelope.fingerprint:
+            return Answer(IdempotencyKeyReused.status, 0, refusal=IdempotencyKeyReused(pointer=None))
+        return None
+
+    def _answer_part(self, part: Part) -> Answer:
+        envelope = part.envelope
+        if not envelope.dry_run and (stored := self.answered.get(envelope.key)):
+            return self._already_refused(stored, envelope) or self._replay(stored, part)
+        mark = self.books.mark()
+        try:
+            answer = self._decide_with_what_it_needs(part, mark)
+        except Refusal as refusal:
+            self.books.undo_to(mark)
+            answer = Answer(refusal.status, 0, refusal=refusal)
+            if not envelope.dry_run and refusal.status not in (401, 403, 429, 503):
+                self._keep(StoredKey(envelope.key, envelope.fingerprint, refusal.status, 0, store_refusal(refusal)))
+            return answer
+        except Exception as error:
+            # A bug in one decider is nobody else's in the batch.
+            self.books.undo_to(mark)
+            logger.exception("a decider failed", extra={"command": type(part.command).__name__})
+            return Answer(500, 0, error=error)
+        if envelope.dry_run:
+            self.books.undo_to(mark)
+        return answer
+
+    def _decide_with_what_it_needs(self, part: Part, mark: int) -> Answer:
+        while True:
+            try:
+                return self._decide(part)
+            except NotLoaded as missing:
+                self.books.undo_to(mark)
+                self._load(_one(missing.account), _one(missing.stream), _one(missing.reference))
+
+    def _decide(self, part: Part) -> Answer:
+        envelope, books = part.envelope, self.books
+        decision = self.deciders[type(part.command)].decide(books, part.command, envelope)
+        metadata = Metadata(envelope.actor, envelope.key, envelope.correlation, envelope.causation)
+        stored_metadata = _encode(metadata)
+        position = first = 0
+        for stream, event in decision.events:
+            position = books.record(stream, event, metadata, stored_metadata)
+            first = first or position
+        if envelope.dry_run:
+            decision.receipt.position = None
+            return Answer(200, 0, _encode(decision.receipt))
+        if decision.receipt.position is None:
+            decision.receipt.position = position
+        body = _encode(decision.receipt)
+        answer = None if decision.retold else body
+        at = first if decision.retold else position
+        self._keep(StoredKey(envelope.key, envelope.fingerprint, decision.status, at, answer))
+        fresh = self.fresh[envelope.key] = Answer(decision.status, position, body)
+        return fresh
+
+    def _replay(self, stored: StoredKey, part: Part) -> Answer:
+        if stored.status >= 400:
+            return Answer(stored.status, 0, replayed=True, refusal=load_refusal(stored.answer or b"{}"))
+        if stored.answer is not None:
+            return Answer(stored.status, stored.position, stored.answer, replayed=True)
+        if fresh := self.fresh.get(stored.key):
+            return msgspec.structs.replace(fresh, replayed=True)
+        retell = self.deciders[type(part.command)].retell
+        recorded = self.retold.get(stored.position)
+        if retell is None or recorded is None:
+            raise AssertionError(f"the answer to {stored.key} is lost: no event at {stored.position}")
+        return Answer(stored.status, stored.position, _encode(retell(recorded)), replayed=True)
+
+    def _keep(self, stored: StoredKey) -> None:
+        self.answered[stored.key] = stored
+        self.books.draft.keys.append(stored)
+
+
+def _one(name: str | None) -> set[str]:
+    return set() if name is None else {name}
+
+
+def store_refusal(refusal: Refusal) -> bytes:
+    """A refusal as it is kept with its key."""
+    fields = [[error.pointer, error.code, error.detail] for error in refusal.errors]
+    return _encode({"code": refusal.code(), "detail": refusal.detail, "errors": fields, "facts": refusal.facts})
+
+
+def _refusals(parent: type[Refusal]) -> dict[str, type[Refusal]]:
+    found = {parent.code(): parent}
+    for child in parent.__subclasses__():
+        found |= _refusals(child)
+    return found
+
+
+def load_refusal(stored: bytes) -> Refusal:
+    """The refusal that was kept with a key."""
+    values = msgspec.json.decode(stored)
+    refusal = _refusals(errors.Refusal)[values["code"]]
+    fields = tuple(FieldError(*field) for field in values["errors"])
+    return refusal(values["detail"], errors=fields, **values["facts"])

@@ -1,0 +1,553 @@
+"""Refusals: every "no" a caller can understand, drawn as one tree.
+
+Refusal                        the class docstring is the message, the class name in snake_case is the wire code
+├── BadRequest          400    the request cannot be read
+├── Unauthenticated     401    who is asking is not known
+├── Forbidden           403    who is asking may not
+├── NotFound            404    it is not there, or not in the caller's book
+├── Conflict            409    it does not fit the state the book is in
+├── Invalid             422    it can be read and makes no sense
+└── Unavailable         503    not now; the same request may be sent again
+
+An *outcome* (a card was declined) is an event and not a refusal; a *bug* raises AssertionError and is not one either.
+Shapes follow RFC 9457 (problem details); `api/problems.py` is the only place that speaks them over HTTP.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One refused field: a JSON pointer into the request (RFC 6901), its code, and a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Refusal(Exception):
+    """The request was refused."""
+
+    status: ClassVar[int] = 422
+    retryable: ClassVar[bool] = False
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        pointer: str | None = None,
+        errors: tuple[FieldError, ...] = (),
+        **facts: JsonValue,
+    ) -> None:
+        """`detail` replaces the class docstring; `facts` are the numbers and names a caller needs to act on it."""
+        self.detail = detail or self.title()
+        self.facts = facts
+        own = (FieldError(pointer, self.code(), self.detail),) if pointer is not None else ()
+        self.errors = errors or own
+        super().__init__(self.detail)
+
+    @classmethod
+    def code(cls) -> str:
+        return _WORD_START.sub("_", cls.__name__).lower()
+
+    @classmethod
+    def title(cls) -> str:
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+class BadRequest(Refusal):
+    """The request cannot be read."""
+
+    status = 400
+
+
+class Unauthenticated(Refusal):
+    """A valid API key is needed."""
+
+    status = 401
+
+
+class Forbidden(Refusal):
+    """This key may not do that."""
+
+    status = 403
+
+
+class NotFound(Refusal):
+    """There is no such thing in this book."""
+
+    status = 404
+
+
+class Conflict(Refusal):
+    """The request does not fit the present state."""
+
+    status = 409
+
+
+class Invalid(Refusal):
+    """The request can be read and makes no sense."""
+
+    status = 422
+
+
+class Unavailable(Refusal):
+    """The service cannot answer right now; the same request may be sent again."""
+
+    status = 503
+    retryable = True
+    retry_after_s = 1
+
+
+# --- reading a request ---------------------------------------------------------------------------------------------
+
+
+class JsonMalformed(BadRequest):
+    """The body is not one well-formed JSON value."""
+
+
+class JsonNotUtf8(BadRequest):
+    """The body is not UTF-8."""
+
+
+class JsonFractionalNumber(BadRequest):
+    """Numbers are whole: no fraction and no exponent."""
+
+
+class JsonNonFinite(BadRequest):
+    """NaN and Infinity are not JSON."""
+
+
+class JsonIntegerTooLarge(BadRequest):
+    """A number is larger than 2^63-1 or smaller than its opposite."""
+
+
+class JsonDuplicateKey(BadRequest):
+    """A key stands twice in one object."""
+
+
+class JsonTooDeep(BadRequest):
+    """The body is nested too deeply."""
+
+
+class JsonTooManyNodes(BadRequest):
+    """The body has too many values."""
+
+
+class TextForbiddenCharacter(BadRequest):
+    """A text holds a control character, a lone surrogate, a zero-width or a direction-changing character."""
+
+
+class ContentLengthMismatch(BadRequest):
+    """The body does not have the length that was announced."""
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than this address takes."""
+
+    status = 413
+
+
+class UnsupportedMediaType(Refusal):
+    """The body has to be application/json."""
+
+    status = 415
+
+
+class UnsupportedEncoding(Refusal):
+    """The body has to be sent without a content encoding."""
+
+    status = 415
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not answer this method."""
+
+    status = 405
+
+
+class RateLimited(Refusal):
+    """Too many requests; wait before the next."""
+
+    status = 429
+    retryable = True
+    retry_after_s = 1
+
+
+class BodyType(Invalid):
+    """The body has to be a JSON object."""
+
+
+class UnknownField(Invalid):
+    """This field is not known here."""
+
+
+class UnknownParameter(Invalid):
+    """This query parameter is not known here."""
+
+
+class FieldMissing(Invalid):
+    """This field is required."""
+
+
+class FieldType(Invalid):
+    """This field has the wrong type."""
+
+
+class FieldInvalid(Invalid):
+    """This field has a value that is not allowed."""
+
+
+class AmountType(Invalid):
+    """An amount is a whole number of minor units, written as a JSON integer."""
+
+
+class AmountNotPositive(Invalid):
+    """An amount is at least 1 minor unit."""
+
+
+class AmountOverflow(Invalid):
+    """The amounts of one request add up to more than 2^63-1."""
+
+
+class CurrencyUnknown(Invalid):
+    """This is not a currency or asset that is known here."""
+
+
+class MetadataType(Invalid):
+    """Metadata maps text to text."""
+
+
+class TooLong(Invalid):
+    """This text is too long."""
+
+
+class TooManyKeys(Invalid):
+    """Metadata has too many keys."""
+
+
+class TimestampFormat(Invalid):
+    """A time is written as in RFC 3339, with its offset."""
+
+
+class TimestampRange(Invalid):
+    """This time lies outside of the years 1970 to 9998."""
+
+
+class LimitRange(Invalid):
+    """limit is a whole number from 1 to 500."""
+
+
+class PanNotAllowed(Invalid):
+    """A text looks like a card number, and card numbers are never stored here."""
+
+
+class SensitiveFieldNotAllowed(Invalid):
+    """Security codes, PINs and track data are never taken here."""
+
+
+class AccountCodeInvalid(Invalid):
+    """An account id is 1 to 64 of a-z 0-9 _ : . - without empty segments, and not of a reserved name."""
+
+
+class CursorInvalid(BadRequest):
+    """This cursor was not given out for this list."""
+
+
+class IdempotencyKeyMissing(BadRequest):
+    """A request that changes something carries an Idempotency-Key."""
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    """An Idempotency-Key is 1 to 255 printable ASCII characters, given once."""
+
+
+class IdempotencyKeyReused(Invalid):
+    """This Idempotency-Key was used for another request."""
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this Idempotency-Key is still running."""
+
+    retryable = True
+    retry_after_s = 1
+
+
+# --- who may -------------------------------------------------------------------------------------------------------
+
+
+class ScopeMissing(Forbidden):
+    """This key lacks the scope that is needed."""
+
+
+class AccountProtected(Forbidden):
+    """This account belongs to the system and is posted to by its events only."""
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------
+
+
+class RouteNotFound(NotFound):
+    """There is nothing at this address."""
+
+
+class AccountNotFound(NotFound):
+    """There is no such account in this book."""
+
+
+class AccountUnknown(Invalid):
+    """An account that is named in the request does not exist in this book."""
+
+
+class IdExistsDifferent(Conflict):
+    """This id exists already with other content."""
+
+
+class AccountFrozen(Conflict):
+    """The account is frozen."""
+
+
+class AccountNotFrozen(Conflict):
+    """The account is not frozen."""
+
+
+class AccountClosed(Conflict):
+    """The account is closed."""
+
+
+class AccountNotEmpty(Conflict):
+    """An account is closed at a balance of zero, with nothing pending."""
+
+
+class LimitsInvalid(Invalid):
+    """min_balance is not greater than max_balance."""
+
+
+class InsufficientFunds(Conflict):
+    """The account would fall below its minimum balance."""
+
+
+class BalanceLimitExceeded(Conflict):
+    """The account would rise above its maximum balance."""
+
+
+class BalanceOverflow(Conflict):
+    """The account's turnover would pass 2^63-1."""
+
+
+# --- entries, holds, batches ----------------------------------------------------------------------------------------
+
+
+class Unbalanced(Invalid):
+    """Debits and credits of an entry are equal in each currency."""
+
+
+class TooFewPostings(Invalid):
+    """An entry has at least two postings."""
+
+
+class TooManyPostings(Invalid):
+    """An entry has at most 100 postings."""
+
+
+class SameAccount(Invalid):
+    """A transfer goes from one account to another."""
+
+
+class CurrencyMismatch(Invalid):
+    """The currency differs from the account's."""
+
+
+class ReferenceExists(Conflict):
+    """This reference is taken by another entry of this book."""
+
+
+class EffectiveDateInFuture(Invalid):
+    """An effective time does not lie in the future."""
+
+
+class PeriodClosed(Conflict):
+    """The accounting period of this effective time is closed."""
+
+
+class PeriodNotClosed(Conflict):
+    """The period is not closed."""
+
+
+class PeriodNotOver(Conflict):
+    """A period is closed after its last day."""
+
+
+class EntryNotFound(NotFound):
+    """There is no such entry in this book."""
+
+
+class AlreadyReversed(Conflict):
+    """The entry is reversed already, or is itself a reversal."""
+
+
+class ReversalExceedsEntry(Invalid):
+    """A reversal gives back no more than what is not yet reversed."""
+
+
+class PartialReversalAmbiguous(Invalid):
+    """An entry of several currencies is reversed as a whole."""
+
+
+class HoldNotFound(NotFound):
+    """There is no such hold in this book."""
+
+
+class HoldNotActive(Conflict):
+    """The hold is captured, released or expired."""
+
+
+class CaptureExceedsHold(Invalid):
+    """A capture takes no more than what is still held."""
+
+
+class ExpiryInPast(Invalid):
+    """A hold expires in the future."""
+
+
+class BatchRejected(Invalid):
+    """An atomic batch is applied as a whole or not at all; these of its transfers were refused."""
+
+
+class BatchTooLarge(Refusal):
+    """A batch has at most 10,000 transfers."""
+
+    status = 413
+
+
+class BatchEmpty(Invalid):
+    """A batch has at least one transfer."""
+
+
+class DuplicateInBatch(Invalid):
+    """An idempotency key stands twice in one batch."""
+
+
+class VersionConflict(Refusal):
+    """The thing has changed since the version that was named."""
+
+    status = 412
+
+
+# --- payments -------------------------------------------------------------------------------------------------------
+
+
+class MerchantNotFound(NotFound):
+    """There is no such merchant in this book."""
+
+
+class MerchantUnknown(Invalid):
+    """The merchant that is named does not exist in this book."""
+
+
+class CustomerNotFound(NotFound):
+    """There is no such customer in this book."""
+
+
+class CustomerUnknown(Invalid):
+    """The customer that is named does not exist in this book."""
+
+
+class WalletNotFound(NotFound):
+    """The customer has no wallet in this currency."""
+
+
+class WalletExists(Conflict):
+    """The customer has a wallet in this currency already."""
+
+
+class TopUpNotFound(NotFound):
+    """There is no such top-up in this book."""
+
+
+class PaymentNotFound(NotFound):
+    """There is no such payment in this book."""
+
+
+class RefundNotFound(NotFound):
+    """There is no such refund in this book."""
+
+
+class PaymentStateInvalid(Conflict):
+    """The payment is not in a state that allows this."""
+
+
+class RefundExceedsPayment(Invalid):
+    """A refund gives back no more than was captured and not yet refunded."""
+
+
+class ProductNotSupported(Invalid):
+    """This payment product is not offered."""
+
+
+class MethodNotSupported(Invalid):
+    """This payment method does not fit the product."""
+
+
+class FeeExceedsAmount(Invalid):
+    """The merchant fee is greater than the payment."""
+
+
+class ChannelNotFound(NotFound):
+    """There is no such channel."""
+
+
+class ChannelUnavailable(Unavailable):
+    """No channel can take this payment at the moment."""
+
+
+class SignatureMalformed(BadRequest):
+    """The signature headers cannot be read."""
+
+
+class SignatureInvalid(Unauthenticated):
+    """The signature does not fit the body."""
+
+
+class TimestampOutOfWindow(Unauthenticated):
+    """The signature's time is more than 300 seconds away."""
+
+
+class CallbackUnreadable(Invalid):
+    """The callback is the channel's own and makes no sense."""
+
+
+# --- the service ----------------------------------------------------------------------------------------------------
+
+
+class BookNotFound(NotFound):
+    """There is no such book."""
+
+
+class BookExists(Conflict):
+    """There is a book of this name already."""
+
+
+class PositionNotReached(NotFound):
+    """The log has not reached this position."""
+
+
+class NotCaughtUp(Unavailable):
+    """The view has not reached this position yet."""
+
+
+class Overloaded(Unavailable):
+    """Too many requests are waiting."""
+
+
+class StorageFull(Unavailable):
+    """The database has no room."""
+
+    retry_after_s = 30

@@ -1,0 +1,26 @@
+"""Accounting periods: calendar months in UTC, open until they are closed."""
+
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+from ledger.errors import EffectiveDateInFuture, PeriodClosed
+
+
+def period_of(moment: datetime) -> str:
+    """The period that holds this moment, such as `2026-03`."""
+    return moment.astimezone(UTC).strftime("%Y-%m")
+
+
+def end_of(period: str) -> datetime:
+    """The first moment after the period."""
+    year, month = int(period[:4]), int(period[5:])
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+
+def check_effective(effective_at: datetime, now: datetime, closed: AbstractSet[str]) -> None:
+    """An effective time lies in an open period and not in the future."""
+    # Balances as of a past time are read by position, which is sound because nothing takes effect after it is recorded.
+    if effective_at > now:
+        raise EffectiveDateInFuture(pointer="/effective_at")
+    if period_of(effective_at) in closed:
+        raise PeriodClosed(pointer="/effective_at", period=period_of(effective_at))

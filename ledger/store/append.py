@@ -1,0 +1,292 @@
+"""Append: one transaction with keys, events and balances, then the log's head: all of it or nothing.
+
+`Appender.open()` locks the head; reading comes after it, deciding in between, `Draft` collects what was decided, and
+`Appending.write()` puts it down. Everything above the line in `write` may refuse; nothing below it may.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
+
+from ledger.accounts import Account
+from ledger.events.event import Recorded
+from ledger.store import codec
+from ledger.store.connection import Database
+from ledger.store.recorder import BookDatastore, BookRecorder
+
+_SELECT_KEYS = "SELECT key, fingerprint, status, position, answer FROM {schema}.idempotency_keys WHERE key = ANY(%b)"
+_SELECT_BALANCES = """
+SELECT account, kind, currency, min_balance, max_balance, status, protected,
+       posted_debits, posted_credits, pending_debits, pending_credits, outside_limits
+  FROM {schema}.balances
+ WHERE account = ANY(%b)
+"""
+_SELECT_STREAMS = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE originator_id = ANY(%b)
+ ORDER BY originator_id, originator_version
+"""
+_SELECT_EVENTS_AT = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE notification_id = ANY(%b)
+"""
+_SELECT_REFERENCES = "SELECT reference, entry FROM {schema}.entry_references WHERE reference = ANY(%b)"
+_SELECT_PERIODS = "SELECT period FROM {schema}.closed_periods"
+
+_INSERT_KEYS = """
+INSERT INTO {schema}.idempotency_keys (key, fingerprint, status, position, answer)
+SELECT * FROM unnest(%b::text[], %b::bytea[], %b::smallint[], %b::bigint[], %b::bytea[])
+"""
+_INSERT_ACCOUNTS = """
+INSERT INTO {schema}.balances
+      (account, kind, currency, min_balance, max_balance, status, protected, outside_limits, last_position)
+SELECT u.*, %b
+  FROM unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::bool[], %b::bool[]) AS u
+"""
+_UPDATE_RULES = """
+UPDATE {schema}.balances AS b
+   SET min_balance = u.min_balance, max_balance = u.max_balance, status = u.status,
+       outside_limits = u.outside_limits, last_position = %b
+  FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::bool[])
+       AS u (account, min_balance, max_balance, status, outside_limits)
+ WHERE b.account = u.account
+"""
+# Deltas and not values: whatever a writer remembers, the constraints judge what the row becomes. An account within its
+# limits stays bound by them, because the mark can only be taken away here.
+_UPDATE_BALANCES = """
+UPDATE {schema}.balances AS b
+   SET posted_debits   = b.posted_debits   + u.posted_debits,
+       posted_credits  = b.posted_credits  + u.posted_credits,
+       pending_debits  = b.pending_debits  + u.pending_debits,
+       pending_credits = b.pending_credits + u.pending_credits,
+       outside_limits  = b.outside_limits AND u.outside_limits,
+       last_position   = %b
+  FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bool[])
+       AS u (account, posted_debits, posted_credits, pending_debits, pending_credits, outside_limits)
+ WHERE b.account = u.account
+"""
+_INSERT_REFERENCES = "INSERT INTO {schema}.entry_references SELECT * FROM unnest(%b::text[], %b::text[])"
+_CLOSE_PERIODS = "INSERT INTO {schema}.closed_periods SELECT * FROM unnest(%b::text[])"
+_REOPEN_PERIODS = "DELETE FROM {schema}.closed_periods WHERE period = ANY(%b)"
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """What was answered to a key: `answer` is the body, or None where the event at `position` tells it all."""
+
+    key: str
+    fingerprint: bytes
+    status: int
+    position: int
+    answer: bytes | None
+
+
+class Draft(msgspec.Struct):
+    """What a batch has decided so far, as columns: events in order, keys with their answers, what changes beside."""
+
+    streams: list[str] = []
+    versions: list[int] = []
+    topics: list[str] = []
+    states: list[bytes] = []
+    metadata: list[bytes] = []
+    keys: list[StoredKey] = []
+    opened: dict[str, Account] = {}
+    rules_changed: dict[str, Account] = {}
+    # account -> [posted debits, posted credits, pending debits, pending credits], minor units
+    deltas: dict[str, list[int]] = {}
+    references: dict[str, str] = {}
+    periods_closed: set[str] = set()
+    periods_reopened: set[str] = set()
+
+
+class Appending:
+    """One transaction at the end of the log, which nobody else can reach until it is over."""
+
+    def __init__(self, appender: "Appender", cursor: Cursor[TupleRow], position: int, recorded_at: datetime) -> None:
+        self.position = position
+        # Never earlier than what stands before it, so that a time in the log means a position.
+        self.recorded_at = max(datetime.now(UTC), recorded_at)
+        self._appender = appender
+        self._cursor = cursor
+
+    def _read(self, statement: str, wanted: Any) -> list[TupleRow]:
+        return self._cursor.execute(self._appender.sql[statement], (wanted,), prepare=True, binary=True).fetchall()
+
+    def keys(self, keys: list[str]) -> dict[str, StoredKey]:
+        """The keys among these that were answered before."""
+        return {row[0]: StoredKey(*row) for row in self._read(_SELECT_KEYS, keys)} if keys else {}
+
+    def accounts(self, accounts: Iterable[str]) -> dict[str, Account | None]:
+        """These accounts as they stand; None for those that do not exist."""
+        found: dict[str, Account | None] = dict.fromkeys(accounts)
+        if found:
+            for row in self._read(_SELECT_BALANCES, sorted(found)):
+                found[row[0]] = Account(*row)
+        return found
+
+    def streams(self, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """All events of these streams, oldest first; an empty list for a stream that has none."""
+        found: dict[str, list[Recorded]] = {stream: [] for stream in streams}
+        if found:
+            for row in self._read(_SELECT_STREAMS, sorted(found)):
+                found[row[0]].append(recorded(row))
+        return found
+
+    def events_at(self, positions: list[int]) -> dict[int, Recorded]:
+        """The events at these positions."""
+        rows = self._read(_SELECT_EVENTS_AT, positions) if positions else []
+        return {row[4]: recorded(row) for row in rows}
+
+    def references(self, references: Iterable[str]) -> dict[str, str | None]:
+        """Which entry holds each of these references; None for those that are free."""
+        found: dict[str, str | None] = dict.fromkeys(references)
+        if found:
+            found |= self._read(_SELECT_REFERENCES, sorted(found))
+        return found
+
+    def closed_periods(self) -> set[str]:
+        rows = self._cursor.execute(self._appender.sql[_SELECT_PERIODS], prepare=True).fetchall()
+        return {row[0] for row in rows}
+
+    def write(self, draft: Draft) -> int:
+        """Put the draft down and return the new end of the log; the commit follows when the block ends."""
+        # After this point, the batch must succeed.
+        sql, execute, last = self._appender.sql, self._cursor.execute, self.position + len(draft.streams)
+        if draft.streams:
+            columns = (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata)
+            self._appender.recorder.insert_columns(self._cursor, self.position, self.recorded_at, columns)
+        if draft.keys:
+            keys = tuple(list(column) for column in zip(*map(msgspec.structs.astuple, draft.keys), strict=True))
+            execute(sql[_INSERT_KEYS], keys, prepare=True)
+        if draft.opened:
+            accounts = [draft.opened[account] for account in sorted(draft.opened)]
+            execute(
+                sql[_INSERT_ACCOUNTS],
+                (
+                    last,
+                    [account.id for account in accounts],
+                    [str(account.kind) for account in accounts],
+                    [account.currency for account in accounts],
+                    [account.min_balance for account in accounts],
+                    [account.max_balance for account in accounts],
+                    [str(account.status) for account in accounts],
+                    [account.protected for account in accounts],
+                    # At the zero it begins with, and loosely where the same batch goes on to change its rules.
+                    [
+                        (account.min_balance or 0) > 0
+                        or (account.max_balance or 0) < 0
+                        or account.id in draft.rules_changed
+                        for account in accounts
+                    ],
+                ),
+            )
+        if draft.rules_changed:
+            self._update_rules(draft, last)
+        if draft.deltas:
+            self._update_balances(draft, last)
+        if draft.references:
+            execute(sql[_INSERT_REFERENCES], (list(draft.references), list(draft.references.values())), prepare=True)
+        if draft.periods_closed:
+            execute(sql[_CLOSE_PERIODS], (sorted(draft.periods_closed),))
+        if draft.periods_reopened:
+            execute(sql[_REOPEN_PERIODS], (sorted(draft.periods_reopened),))
+        if draft.streams:
+            self._appender.recorder.move_head(self._cursor, last, self.recorded_at)
+        return last
+
+    def _update_rules(self, draft: Draft, last: int) -> None:
+        accounts = [draft.rules_changed[account] for account in sorted(draft.rules_changed)]
+        self._cursor.execute(
+            self._appender.sql[_UPDATE_RULES],
+            (
+                last,
+                [account.id for account in accounts],
+                [account.min_balance for account in accounts],
+                [account.max_balance for account in accounts],
+                [str(account.status) for account in accounts],
+                # Set loosely where money moves in the same batch: the update of the balances has the last word.
+                [account.outside or account.id in draft.deltas for account in accounts],
+            ),
+        )
+
+    def _update_balances(self, draft: Draft, last: int) -> None:
+        accounts = sorted(draft.deltas)
+        deltas = [draft.deltas[account] for account in accounts]
+        outside = [self._appender.accounts[account].outside for account in accounts]
+        columns = [list(column) for column in zip(*deltas, strict=True)]
+        self._cursor.execute(self._appender.sql[_UPDATE_BALANCES], (last, accounts, *columns, outside), prepare=True)
+        if self._cursor.rowcount != len(accounts):
+            raise AssertionError(f"{len(accounts)} balances were to change and {self._cursor.rowcount} did")
+
+
+def recorded(row: TupleRow) -> Recorded:
+    """A row of the log as the event in its place."""
+    stream, version, topic, state, position, recorded_at, metadata = row
+    event = codec.decode(topic, bytes(state))
+    return Recorded(stream, version, position, recorded_at, event, codec.decode_metadata(bytes(metadata)))
+
+
+class Appender:
+    """The writer's end of one book: its connection, its statements, and the accounts it remembers between batches.
+
+    What is remembered holds only while nobody else has written: `open` compares the head's position and forgets all of
+    it otherwise, and the caller calls `forget` after any failure.
+    """
+
+    # Beyond this many accounts the memory is emptied and grows anew: about 60 MB.
+    MOST_ACCOUNTS_REMEMBERED = 150_000
+
+    def __init__(self, database: Database, book: str) -> None:
+        self.book = book
+        self.recorder = BookRecorder(BookDatastore(database, book))
+        schema = Identifier(self.recorder.datastore.schema)
+        self.sql = {
+            text: SQL(text).format(schema=schema)
+            for text in (
+                _SELECT_KEYS,
+                _SELECT_BALANCES,
+                _SELECT_STREAMS,
+                _SELECT_EVENTS_AT,
+                _SELECT_REFERENCES,
+                _SELECT_PERIODS,
+                _INSERT_KEYS,
+                _INSERT_ACCOUNTS,
+                _UPDATE_RULES,
+                _UPDATE_BALANCES,
+                _INSERT_REFERENCES,
+                _CLOSE_PERIODS,
+                _REOPEN_PERIODS,
+            )
+        }
+        self.accounts: dict[str, Account] = {}
+        self.closed_periods: set[str] | None = None
+        self._position_remembered = -1
+
+    @contextmanager
+    def open(self) -> Iterator[Appending]:
+        """Lock the head and begin; commits when the block ends well. Raises DatabaseTrouble and LawBroken."""
+        with self.recorder.writing() as cursor:
+            position, recorded_at = self.recorder.lock_head(cursor)
+            if position != self._position_remembered or len(self.accounts) > self.MOST_ACCOUNTS_REMEMBERED:
+                self.forget()
+            yield Appending(self, cursor, position, recorded_at)
+
+    def remember(self, position: int) -> None:
+        """What is remembered is the state at this position, which was committed."""
+        self._position_remembered = position
+
+    def forget(self) -> None:
+        """Trust nothing that is remembered."""
+        self.accounts.clear()
+        self.closed_periods = None
+        self._position_remembered = -1
+
+    def close(self) -> None:
+        self.recorder.datastore.close()

@@ -1,0 +1,142 @@
+"""Recorder: `eventsourcing`'s PostgreSQL recorder on our table, without its table lock, its retries and its DDL.
+
+What differs from the library, and why:
+
+- Positions come from the book's head row and not from a sequence, so they are dense and in commit order; the head row's
+  lock replaces LOCK TABLE, which an append-only role may not take and which waits for VACUUM and ANALYZE.
+- Nothing is retried here. After a lost acknowledgement a second insert would report a conflict although the first was
+  stored; the handler asks for the command's key instead.
+- The library's database functions are refused: they skip the lock, and the transaction that keys and balances share.
+- Tables are made by migrations only.
+- Events are inserted column by column through unnest, with the time and the metadata of the command beside them.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, StoredEvent
+from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
+from psycopg.sql import SQL, Identifier
+
+from ledger.store.connection import Database
+from ledger.store.schema import schema_of
+
+# The library's words for what PostgreSQL says, under ours: a constraint refused it, or the database did not answer.
+LawBroken = IntegrityError
+DatabaseTrouble = (OperationalError, InterfaceError)
+
+_LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
+_MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s"
+_INSERT_EVENTS = """
+INSERT INTO {schema}.events
+      (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata)
+SELECT e.originator_id, e.originator_version, e.topic, e.state, %b + e.ordinality, %b, e.metadata
+  FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[])
+       WITH ORDINALITY AS e (originator_id, originator_version, topic, state, metadata, ordinality)
+"""
+
+
+class BookDatastore(PostgresDatastore):
+    """The library's datastore over our connection settings and roles, one book's schema."""
+
+    def __init__(self, database: Database, book: str, *, pool_size: int = 1) -> None:
+        # The parent's constructor is not run: it builds a pool from a name and a password; we have a URL and a role.
+        self.schema = schema_of(book)
+        self.originator_id_type = "text"
+        self.enable_db_functions = False
+        self.lock_timeout = 0
+        self.single_row_tracking = True
+        self.pool_open_timeout = None
+        self.db_type_names = set[str]()
+        self.psycopg_type_adapters = {}
+        self.psycopg_python_types = {}
+        self.pool = ConnectionPool(
+            database.conninfo,
+            connection_class=Connection[DictRow],
+            kwargs={**database.connection_kwargs, "row_factory": dict_row, "autocommit": True},
+            min_size=pool_size,
+            max_size=pool_size,
+            open=False,
+            timeout=database.pool_timeout_s,
+            max_waiting=64,
+            check=ConnectionPool.check_connection,
+            reconnect_timeout=1.0,
+        )
+
+
+class BookRecorder(PostgresApplicationRecorder):
+    """The log of one book, as the library's application recorder."""
+
+    def __init__(self, datastore: PostgresDatastore, *, events_table_name: str = "events") -> None:
+        if datastore.enable_db_functions:
+            raise ValueError("POSTGRES_ENABLE_DB_FUNCTIONS skips the log's lock: readers would lose events")
+        super().__init__(datastore, events_table_name=events_table_name)
+        schema = Identifier(datastore.schema)
+        self.sql_create_statements = []
+        self.lock_table_statements = []
+        self._lock_head_statement = SQL(_LOCK_HEAD).format(schema=schema)
+        self._move_head_statement = SQL(_MOVE_HEAD).format(schema=schema)
+        self._insert_columns_statement = SQL(_INSERT_EVENTS).format(schema=schema)
+        self._notify_statement = SQL("NOTIFY {channel}").format(channel=Identifier(datastore.schema))
+
+    @contextmanager
+    def writing(self) -> Iterator[Cursor[TupleRow]]:
+        """One transaction on a connection of this book's writer; it commits when the block ends well."""
+        with self.datastore.get_connection() as connection, connection.transaction():
+            yield connection.cursor(row_factory=tuple_row)
+
+    def lock_head(self, cursor: Cursor[Any]) -> tuple[int, datetime]:
+        """Wait for the log to be ours; all that a decision needs is read after this, in statements of its own."""
+        # Locking and reading in one statement would read what was there before the wait.
+        head = (
+            cursor.connection.cursor(row_factory=tuple_row).execute(self._lock_head_statement, prepare=True).fetchone()
+        )
+        if head is None:
+            raise AssertionError(f"{self.datastore.schema}.log_head has lost its row")
+        return head
+
+    def insert_columns(
+        self,
+        cursor: Cursor[Any],
+        after_position: int,
+        recorded_at: datetime,
+        columns: tuple[list[str], list[int], list[str], list[bytes], list[bytes]],
+    ) -> None:
+        """Insert events as columns (streams, versions, topics, states, metadata) at the next positions."""
+        cursor.execute(self._insert_columns_statement, (after_position, recorded_at, *columns), prepare=True)
+
+    def move_head(self, cursor: Cursor[Any], position: int, recorded_at: datetime) -> None:
+        """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth."""
+        cursor.execute(self._move_head_statement, (position, recorded_at), prepare=True)
+        cursor.execute(self._notify_statement, prepare=True)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """The library's way in: the events alone, at the next positions, in a transaction of their own; no retry."""
+        if not stored_events:
+            return []
+        with self.writing() as cursor:
+            position, last_recorded_at = self.lock_head(cursor)
+            recorded_at = max(datetime.now(UTC), last_recorded_at)
+            self._insert_stored_events(
+                cursor, stored_events, after_position=position, recorded_at=recorded_at, **kwargs
+            )
+            self.move_head(cursor, position + len(stored_events), recorded_at)
+        return range(position + 1, position + len(stored_events) + 1)
+
+    def _insert_stored_events(self, curs: Cursor[Any], stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
+        self.insert_columns(
+            curs,
+            kwargs["after_position"],
+            kwargs["recorded_at"],
+            (
+                [str(event.originator_id) for event in stored_events],
+                [event.originator_version for event in stored_events],
+                [event.topic for event in stored_events],
+                [event.state for event in stored_events],
+                kwargs.get("metadata") or [b'{"actor":"system"}'] * len(stored_events),
+            ),
+        )
