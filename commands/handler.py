@@ -49,8 +49,6 @@ class Handler:
         """The answers to each submission's parts, in order; they are true once this returns. Raises database errors."""
         try:
             with self.appender.open() as appending:
-                if self.appender.closed_periods is None:
-                    self.appender.closed_periods = appending.closed_periods()
                 batch = _Batch(self, appending)
                 batch.read(submissions)
                 answers = [batch.answer(submission) for submission in submissions]
@@ -67,9 +65,9 @@ class _Batch:
         self.appending = appending
         self.deciders = handler.deciders
         appender = handler.appender
-        self.books = Books(
-            appender.accounts, appender.closed_periods or set(), appending.position, appending.recorded_at
-        )
+        if appender.closed_periods is None:
+            appender.closed_periods = appending.closed_periods()
+        self.books = Books(appender.accounts, appender.closed_periods, appending.position, appending.recorded_at)
         self.answered: dict[str, StoredKey] = {}
         self.retold: dict[int, Recorded] = {}
         self.fresh: dict[str, Answer] = {}

@@ -20,7 +20,11 @@ logger = logging.getLogger(__name__)
 MOST_PARTS_IN_A_BATCH = 8_000
 MOST_PARTS_WAITING = 50_000
 _PAUSE_BEFORE_RETRY_S = 0.05
+# After so long without a database new work is refused at once, until a probe finds it again.
+_PATIENCE_WITH_DATABASE_S = 0.5
+_PAUSE_BETWEEN_PROBES_S = 0.1
 _DISK_FULL = "53100"
+_NO_DATABASE = "The database does not answer."
 
 Delivery = list[tuple[Submission, list[Answer]]]
 
@@ -40,6 +44,7 @@ class Writer(threading.Thread):
         self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._waiting = 0
         self._stopping = False
+        self._trouble_since: float | None = None
         self._lock = threading.Lock()
 
     def submit(self, submission: Submission) -> None:
@@ -47,6 +52,9 @@ class Writer(threading.Thread):
         with self._lock:
             if self._stopping:
                 raise Unavailable("The service is stopping.")
+            trouble_since = self._trouble_since
+            if trouble_since is not None and time.monotonic() - trouble_since > _PATIENCE_WITH_DATABASE_S:
+                raise Unavailable(_NO_DATABASE)
             if self._waiting + len(submission.parts) > MOST_PARTS_WAITING:
                 raise Overloaded()
             self._waiting += len(submission.parts)
@@ -69,7 +77,7 @@ class Writer(threading.Thread):
 
     def _gather(self) -> list[Submission]:
         """Everything that is waiting, up to a batch; an empty list at the end."""
-        first = self._queue.get()
+        first = self._next()
         if first is None:
             return []
         batch, parts = [first], len(first.parts)
@@ -85,6 +93,16 @@ class Writer(threading.Thread):
             parts += len(submission.parts)
         return batch
 
+    def _next(self) -> Submission | None:
+        """What waits longest; meanwhile, where the database was lost, see whether it is back."""
+        while self._trouble_since is not None:
+            try:
+                return self._queue.get(timeout=_PAUSE_BETWEEN_PROBES_S)
+            except queue.Empty:
+                if self.handler.appender.probe():
+                    self._trouble_since = None
+        return self._queue.get()
+
     def _store(self, batch: list[Submission]) -> Delivery:
         """Have the batch decided and stored; what fails for want of a database is tried again until its deadline.
 
@@ -95,7 +113,9 @@ class Writer(threading.Thread):
         integrity_failures = 0
         while batch:
             try:
-                return delivery + list(zip(batch, self.handler.handle(batch), strict=True))
+                delivery += zip(batch, self.handler.handle(batch), strict=True)
+                self._trouble_since = None
+                return delivery
             except LawBroken as error:
                 # A constraint stopped what Python let pass: with what was remembered, or with a bug in one command.
                 integrity_failures += 1
@@ -103,6 +123,7 @@ class Writer(threading.Thread):
                 if integrity_failures > 1:
                     return delivery + (self._each_alone(batch) if len(batch) > 1 else _failed(batch, error))
             except DatabaseTrouble as error:
+                self._trouble_since = self._trouble_since or time.monotonic()
                 refusal = _refusal_for(error)
                 expired = [s for s in batch if time.monotonic() + _PAUSE_BEFORE_RETRY_S >= s.deadline]
                 batch = [s for s in batch if s not in expired]
@@ -125,7 +146,7 @@ def _failed(batch: list[Submission], error: Exception) -> Delivery:
 def _refusal_for(error: Exception) -> Refusal:
     if getattr(error.__cause__, "sqlstate", None) == _DISK_FULL:
         return StorageFull()
-    return Unavailable("The database does not answer.")
+    return Unavailable(_NO_DATABASE)
 
 
 class Writers:

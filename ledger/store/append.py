@@ -288,5 +288,9 @@ class Appender:
         self.closed_periods = None
         self._position_remembered = -1
 
+    def probe(self) -> bool:
+        """Whether the database answers."""
+        return self.recorder.answers()
+
     def close(self) -> None:
         self.recorder.datastore.close()

@@ -29,6 +29,9 @@ from ledger.store.schema import schema_of
 LawBroken = IntegrityError
 DatabaseTrouble = (OperationalError, InterfaceError)
 
+# A writer has its connection to itself: it waits only where the connection was lost.
+_CONNECTION_PATIENCE_S = 0.5
+
 _LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
 _MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s"
 _INSERT_EVENTS = """
@@ -61,7 +64,7 @@ class BookDatastore(PostgresDatastore):
             min_size=pool_size,
             max_size=pool_size,
             open=False,
-            timeout=database.pool_timeout_s,
+            timeout=_CONNECTION_PATIENCE_S,
             max_waiting=64,
             check=ConnectionPool.check_connection,
             reconnect_timeout=1.0,
@@ -98,6 +101,15 @@ class BookRecorder(PostgresApplicationRecorder):
         if head is None:
             raise AssertionError(f"{self.datastore.schema}.log_head has lost its row")
         return head
+
+    def answers(self) -> bool:
+        """Whether the database can be reached and speaks."""
+        try:
+            with self.datastore.get_connection() as connection:
+                connection.execute("SELECT 1")
+        except DatabaseTrouble:
+            return False
+        return True
 
     def insert_columns(
         self,

@@ -76,6 +76,7 @@ def schema_sql(connection: Connection, book: str) -> str:
     with connection.transaction():
         # Without a search path every name comes out with its schema.
         connection.execute("SET LOCAL search_path TO ''")
+        connection.execute("SET LOCAL timezone TO 'UTC'")
         parts = [part for schema in (CONTROL, schema_of(book)) for part in _schema_parts(connection, schema)]
     script = "\n\n".join([_HEADER.rstrip(), *parts]) + "\n"
     return script.replace(f"{schema_of(book)}.", f"{schema_of(EXAMPLE_BOOK)}.").replace(
