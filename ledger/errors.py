@@ -149,6 +149,23 @@ class ContentLengthMismatch(BadRequest):
     """The body does not have the length that was announced."""
 
 
+class FramingConflict(BadRequest):
+    """Content-Length and Transfer-Encoding were both sent, so the end of the body is in doubt."""
+
+
+class RequestTimeout(Refusal):
+    """The body did not arrive in time."""
+
+    status = 408
+    retryable = True
+
+
+class HeadersTooLarge(Refusal):
+    """The address and the headers are longer than is taken here."""
+
+    status = 431
+
+
 class BodyTooLarge(Refusal):
     """The body is larger than this address takes."""
 
@@ -468,6 +485,10 @@ class WalletExists(Conflict):
     """The customer has a wallet in this currency already."""
 
 
+class WalletUnknown(Invalid):
+    """The customer that is named has no wallet in this currency."""
+
+
 class TopUpNotFound(NotFound):
     """There is no such top-up in this book."""
 
@@ -494,6 +515,10 @@ class ProductNotSupported(Invalid):
 
 class MethodNotSupported(Invalid):
     """This payment method does not fit the product."""
+
+
+class CaptureNotSupported(Invalid):
+    """This payment product is not captured in this way."""
 
 
 class FeeExceedsAmount(Invalid):
@@ -551,3 +576,9 @@ class StorageFull(Unavailable):
     """The database has no room."""
 
     retry_after_s = 30
+
+
+class InternalError(Refusal):
+    """Something is wrong here and not in the request; it was logged."""
+
+    status = 500
