@@ -44,6 +44,13 @@ ALTER TABLE ledger_control.api_keys ADD CONSTRAINT api_keys_book FOREIGN KEY (bo
 CREATE SCHEMA book_example;
 GRANT USAGE ON SCHEMA book_example TO ledger_app;
 
+CREATE TABLE book_example.audit_links (
+    entity text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT audit_links_pkey PRIMARY KEY (entity, "position")
+);
+GRANT INSERT, SELECT ON book_example.audit_links TO ledger_app;
+
 CREATE TABLE book_example.balances (
     account text COLLATE "C" NOT NULL,
     kind text NOT NULL,
@@ -76,6 +83,30 @@ END))),
 ) WITH (fillfactor=70);
 GRANT INSERT, SELECT, UPDATE ON book_example.balances TO ledger_app;
 
+CREATE TABLE book_example.channel_calls (
+    id text COLLATE "C" NOT NULL,
+    kind text NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    channel text NOT NULL,
+    request bytea NOT NULL,
+    correlation text NOT NULL,
+    causation text NOT NULL,
+    state text DEFAULT 'due'::text NOT NULL,
+    sends integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    not_found integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    claimed_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    claimed_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    last_answer text,
+    CONSTRAINT channel_calls_pkey PRIMARY KEY (id),
+    CONSTRAINT channel_calls_kind CHECK ((kind = ANY (ARRAY['charge'::text, 'refund'::text, 'top_up'::text]))),
+    CONSTRAINT channel_calls_state CHECK ((state = ANY (ARRAY['due'::text, 'sent'::text, 'done'::text])))
+) WITH (fillfactor=70);
+CREATE INDEX channel_calls_next_at ON book_example.channel_calls USING btree (next_at) WHERE (state <> 'done'::text);
+CREATE INDEX channel_calls_subject ON book_example.channel_calls USING btree (subject) WHERE (state <> 'done'::text);
+GRANT INSERT, SELECT, UPDATE ON book_example.channel_calls TO ledger_app;
+
 CREATE TABLE book_example.closed_periods (
     period text NOT NULL,
     CONSTRAINT closed_periods_pkey PRIMARY KEY (period)
@@ -104,6 +135,14 @@ CREATE TABLE book_example.events (
 CREATE UNIQUE INDEX events_position ON book_example.events USING btree (notification_id);
 GRANT INSERT, SELECT ON book_example.events TO ledger_app;
 
+CREATE TABLE book_example.hold_expiries (
+    hold text COLLATE "C" NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT hold_expiries_pkey PRIMARY KEY (hold)
+);
+CREATE INDEX hold_expiries_due ON book_example.hold_expiries USING btree (expires_at, hold);
+GRANT DELETE, INSERT, SELECT ON book_example.hold_expiries TO ledger_app;
+
 CREATE TABLE book_example.idempotency_keys (
     key text COLLATE "C" NOT NULL,
     fingerprint bytea NOT NULL,
@@ -130,6 +169,67 @@ CREATE TABLE book_example.log_head (
     CONSTRAINT log_head_is_one_row CHECK (one)
 ) WITH (fillfactor=10);
 GRANT SELECT, UPDATE ON book_example.log_head TO ledger_app;
+
+CREATE TABLE book_example.order_status (
+    payment text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    merchant text COLLATE "C" NOT NULL,
+    order_reference text COLLATE "C" NOT NULL,
+    status text NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT order_status_pkey PRIMARY KEY (payment)
+);
+CREATE INDEX order_status_merchant ON book_example.order_status USING btree (merchant, "position");
+CREATE INDEX order_status_order_reference ON book_example.order_status USING btree (order_reference, "position");
+CREATE UNIQUE INDEX order_status_position ON book_example.order_status USING btree ("position");
+CREATE INDEX order_status_status ON book_example.order_status USING btree (status, "position");
+GRANT INSERT, SELECT, UPDATE ON book_example.order_status TO ledger_app;
+
+CREATE TABLE book_example.pending_turnover (
+    account text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    pending_debits bigint NOT NULL,
+    pending_credits bigint NOT NULL,
+    CONSTRAINT pending_turnover_pkey PRIMARY KEY (account, "position"),
+    CONSTRAINT pending_turnover_not_negative CHECK (((pending_debits >= 0) AND (pending_credits >= 0)))
+);
+GRANT INSERT, SELECT ON book_example.pending_turnover TO ledger_app;
+
+CREATE TABLE book_example.postings (
+    account text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    leg smallint NOT NULL,
+    is_debit boolean NOT NULL,
+    amount bigint NOT NULL,
+    posted_debits bigint NOT NULL,
+    posted_credits bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT postings_pkey PRIMARY KEY (account, "position", leg),
+    CONSTRAINT postings_amount CHECK ((amount > 0)),
+    CONSTRAINT postings_never_in_the_future CHECK ((effective_at <= recorded_at))
+);
+CREATE INDEX postings_dated_back ON book_example.postings USING btree (account, effective_at, "position", leg) INCLUDE (is_debit, amount) WHERE (effective_at < recorded_at);
+CREATE INDEX postings_entries_dated_back ON book_example.postings USING btree (effective_at, "position") WHERE ((effective_at < recorded_at) AND (leg = 0));
+GRANT INSERT, SELECT ON book_example.postings TO ledger_app;
+
+CREATE TABLE book_example.process_checkpoints (
+    process text COLLATE "C" NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT process_checkpoints_pkey PRIMARY KEY (process)
+);
+GRANT INSERT, SELECT, UPDATE ON book_example.process_checkpoints TO ledger_app;
+
+CREATE TABLE book_example.projection_checkpoints (
+    projection text COLLATE "C" NOT NULL,
+    version integer NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    generation integer DEFAULT 0 NOT NULL,
+    trouble text,
+    CONSTRAINT projection_checkpoints_pkey PRIMARY KEY (projection),
+    CONSTRAINT projection_checkpoints_position CHECK (("position" >= 0))
+) WITH (fillfactor=10);
+GRANT INSERT, SELECT, UPDATE ON book_example.projection_checkpoints TO ledger_app;
 
 CREATE TABLE book_example.schema_migrations (
     name text COLLATE "C" NOT NULL,

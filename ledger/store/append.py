@@ -51,12 +51,19 @@ INSERT INTO {schema}.balances
 SELECT u.*, %b
   FROM unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::bool[], %b::bool[]) AS u
 """
+# With the deltas of the same accounts: an account may be emptied and closed in one batch, or given room and used.
 _UPDATE_RULES = """
 UPDATE {schema}.balances AS b
    SET min_balance = u.min_balance, max_balance = u.max_balance, status = u.status,
-       outside_limits = u.outside_limits, last_position = %b
-  FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::bool[])
-       AS u (account, min_balance, max_balance, status, outside_limits)
+       outside_limits = u.outside_limits, last_position = %b,
+       posted_debits   = b.posted_debits   + u.posted_debits,
+       posted_credits  = b.posted_credits  + u.posted_credits,
+       pending_debits  = b.pending_debits  + u.pending_debits,
+       pending_credits = b.pending_credits + u.pending_credits
+  FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::bool[],
+              %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
+       AS u (account, min_balance, max_balance, status, outside_limits,
+             posted_debits, posted_credits, pending_debits, pending_credits)
  WHERE b.account = u.account
 """
 # Deltas and not values: whatever a writer remembers, the constraints judge what the row becomes. An account within its
@@ -73,6 +80,7 @@ UPDATE {schema}.balances AS b
        AS u (account, posted_debits, posted_credits, pending_debits, pending_credits, outside_limits)
  WHERE b.account = u.account
 """
+_UNMOVED = [0, 0, 0, 0]
 _INSERT_REFERENCES = "INSERT INTO {schema}.entry_references SELECT * FROM unnest(%b::text[], %b::text[])"
 _CLOSE_PERIODS = "INSERT INTO {schema}.closed_periods SELECT * FROM unnest(%b::text[])"
 _REOPEN_PERIODS = "DELETE FROM {schema}.closed_periods WHERE period = ANY(%b)"
@@ -189,8 +197,8 @@ class Appending:
             )
         if draft.rules_changed:
             self._update_rules(draft, last)
-        if draft.deltas:
-            self._update_balances(draft, last)
+        if moved := sorted(draft.deltas.keys() - draft.rules_changed.keys()):
+            self._update_balances(draft, moved, last)
         if draft.references:
             execute(sql[_INSERT_REFERENCES], (list(draft.references), list(draft.references.values())), prepare=True)
         if draft.periods_closed:
@@ -211,19 +219,22 @@ class Appending:
                 [account.min_balance for account in accounts],
                 [account.max_balance for account in accounts],
                 [str(account.status) for account in accounts],
-                # Set loosely where money moves in the same batch: the update of the balances has the last word.
-                [account.outside or account.id in draft.deltas for account in accounts],
+                [account.outside for account in accounts],
+                *_columns([draft.deltas.get(account.id, _UNMOVED) for account in accounts]),
             ),
         )
 
-    def _update_balances(self, draft: Draft, last: int) -> None:
-        accounts = sorted(draft.deltas)
+    def _update_balances(self, draft: Draft, accounts: list[str], last: int) -> None:
         deltas = [draft.deltas[account] for account in accounts]
         outside = [self._appender.accounts[account].outside for account in accounts]
-        columns = [list(column) for column in zip(*deltas, strict=True)]
-        self._cursor.execute(self._appender.sql[_UPDATE_BALANCES], (last, accounts, *columns, outside), prepare=True)
+        columns = (last, accounts, *_columns(deltas), outside)
+        self._cursor.execute(self._appender.sql[_UPDATE_BALANCES], columns, prepare=True)
         if self._cursor.rowcount != len(accounts):
             raise AssertionError(f"{len(accounts)} balances were to change and {self._cursor.rowcount} did")
+
+
+def _columns(rows: list[list[int]]) -> list[list[int]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def recorded(row: TupleRow) -> Recorded:

@@ -32,6 +32,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     top_ups.TopUpUnanswered,
     top_ups.TopUpSucceeded,
     top_ups.TopUpFailed,
+    top_ups.TopUpReceiptUnapplied,
     payments.PaymentCreated,
     payments.PaymentRiskAssessed,
     payments.PaymentRouted,
@@ -47,6 +48,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     refunds.RefundSucceeded,
     refunds.RefundFailed,
     refunds.RefundPaidToWallet,
+    refunds.RefundUnapplied,
 )
 TOPICS: dict[str, type[Event]] = {event_type.topic: event_type for event_type in EVENT_TYPES}
 

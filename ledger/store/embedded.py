@@ -96,7 +96,7 @@ class Embedded:
         """`account` is who runs it (default: the best that works here); where it cannot reach the state directory, the
         data goes below `public_dir`."""
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._state = state_dir.resolve()
+        self.state_dir = state_dir.resolve()
         self._account = account or _best_account()
         with self._alone():
             self._home = self._settle(public_dir)
@@ -147,16 +147,26 @@ class Embedded:
             if stopped.returncode != 0 and self.postmaster_pid() is not None:
                 raise DatabaseUnavailable(f"PostgreSQL does not stop: {stopped.stderr.strip()}")
 
+    def erase(self) -> None:
+        """Stop the server and remove all that it keeps: for throw-away databases."""
+        self.stop()
+        shutil.rmtree(self._home)
+        here = self.state_dir / "postgres"
+        if here.is_symlink():
+            here.unlink()
+        if self._sockets.parent != self._home:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the lock between processes; the system releases it when its holder dies."""
-        with (self._state / "postgres.lock").open("w") as lock:
+        with (self.state_dir / "postgres.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _settle(self, public_dir: Path) -> Path:
         """The folder of this server, in the state directory; only linked from there if the account cannot reach it."""
-        here = self._state / "postgres"
+        here = self.state_dir / "postgres"
         if here.is_symlink() and not here.exists():
             raise DatabaseUnavailable(f"the data was in {here.readlink()}, and that is gone; {here} still leads there")
         here.mkdir(mode=0o700, exist_ok=True)
@@ -286,16 +296,14 @@ def _best_account() -> Account:
 
 def _is_server(pid: int, data: Path) -> bool:
     """Whether this process lives and is the server of this data directory."""
-    process = Path("/proc") / str(pid)
-    if not Path("/proc/self/stat").exists():  # no /proc on this system: all that can be told is that somebody lives
+    if not Path("/proc/self/cmdline").exists():  # a system without /proc: all that can be told is that somebody lives
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return False
         return True
     try:
-        # The name in brackets may hold any character; the state is the word after it.
-        state = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-        return state not in "ZX" and os.fsencode(data) in (process / "cmdline").read_bytes().split(b"\0")
+        # A zombie has no words any more, and a stranger with the same number has others.
+        return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return False

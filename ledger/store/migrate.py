@@ -109,7 +109,7 @@ def create_book(connection: Connection, name: str) -> None:
         raise FieldInvalid("A book's name is 1 to 31 of a-z 0-9 _, beginning with a letter.", pointer="/name") from None
     with connection.transaction():
         _wait_for_turn(connection)
-        if connection.execute("SELECT FROM ledger_control.books WHERE name = %s", (name,)).fetchone():
+        if connection.execute("SELECT 1 FROM ledger_control.books WHERE name = %s", (name,)).fetchone():
             raise BookExists(book=name)
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         _apply(connection, schema, "book")
@@ -140,7 +140,7 @@ def _prepare(connection: Connection) -> None:
     _despite_races(connection, _make_role)
     if (
         not _exists(connection, "ledger_control.migration_lock")
-        or not connection.execute("SELECT FROM ledger_control.migration_lock").fetchone()
+        or not connection.execute("SELECT 1 FROM ledger_control.migration_lock").fetchone()
     ):
         _despite_races(connection, _make_lock)
 
@@ -186,7 +186,7 @@ def _make_role(connection: Connection) -> None:
 
 
 def _wait_for_turn(connection: Connection) -> None:
-    connection.execute("SELECT FROM ledger_control.migration_lock FOR UPDATE")
+    connection.execute("SELECT 1 FROM ledger_control.migration_lock FOR UPDATE")
 
 
 def _apply(connection: Connection, schema: str, folder: Folder) -> list[str]:
@@ -238,7 +238,7 @@ def _missing(connection: Connection, schema: str, folder: Folder) -> list[Migrat
 
 
 def _role_exists(connection: Connection) -> bool:
-    return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (APPLICATION_ROLE,)).fetchone() is not None
+    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APPLICATION_ROLE,)).fetchone() is not None
 
 
 def _exists(connection: Connection, table: str) -> bool:

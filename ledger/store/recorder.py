@@ -70,6 +70,9 @@ class BookDatastore(PostgresDatastore):
             reconnect_timeout=1.0,
         )
 
+    def register_type_adapters(self) -> None:
+        """None are needed, so that a recorder can be made while the database is away."""
+
 
 class BookRecorder(PostgresApplicationRecorder):
     """The log of one book, as the library's application recorder."""
@@ -81,10 +84,11 @@ class BookRecorder(PostgresApplicationRecorder):
         schema = Identifier(datastore.schema)
         self.sql_create_statements = []
         self.lock_table_statements = []
+        self.channel_name = datastore.schema
         self._lock_head_statement = SQL(_LOCK_HEAD).format(schema=schema)
         self._move_head_statement = SQL(_MOVE_HEAD).format(schema=schema)
         self._insert_columns_statement = SQL(_INSERT_EVENTS).format(schema=schema)
-        self._notify_statement = SQL("NOTIFY {channel}").format(channel=Identifier(datastore.schema))
+        self._notify_statement = SQL("NOTIFY {channel}").format(channel=Identifier(self.channel_name))
 
     @contextmanager
     def writing(self) -> Iterator[Cursor[TupleRow]]:
@@ -137,7 +141,7 @@ class BookRecorder(PostgresApplicationRecorder):
                 cursor, stored_events, after_position=position, recorded_at=recorded_at, **kwargs
             )
             self.move_head(cursor, position + len(stored_events), recorded_at)
-        return range(position + 1, position + len(stored_events) + 1)
+        return list(range(position + 1, position + len(stored_events) + 1))
 
     def _insert_stored_events(self, curs: Cursor[Any], stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         self.insert_columns(

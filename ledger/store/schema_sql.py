@@ -134,7 +134,7 @@ def write_schema_sql() -> Path:
                 create_book(connection, EXAMPLE_BOOK)
                 path.write_text(schema_sql(connection, EXAMPLE_BOOK))
         finally:
-            server.stop()
+            server.erase()
     return path
 
 

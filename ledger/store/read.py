@@ -1,0 +1,123 @@
+"""Read: the log as it was written, and accounts as they stand; asynchronous, because only answers wait for it."""
+
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from ledger.accounts import Account
+from ledger.events.accounts import AccountOpened
+from ledger.events.event import Recorded
+from ledger.store import codec
+from ledger.store.append import recorded
+from ledger.store.connection import in_book
+
+_STREAM: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE originator_id = %s
+ ORDER BY originator_version
+"""
+_EVENT: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE originator_id = %s AND originator_version = %s
+"""
+_LOG: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s
+ ORDER BY notification_id
+ LIMIT %s
+"""
+_LOG_OF_TOPIC: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s AND topic = %s
+ ORDER BY notification_id
+ LIMIT %s
+"""
+_HEAD: LiteralString = "SELECT position, recorded_at FROM {schema}.log_head"
+
+# One statement, so that the position is the one that the balance was read at.
+_ACCOUNT_COLUMNS: LiteralString = """
+SELECT b.account, b.kind, b.currency, b.min_balance, b.max_balance, b.status, b.protected,
+       b.posted_debits, b.posted_credits, b.pending_debits, b.pending_credits, b.outside_limits,
+       e.topic, e.state, e.recorded_at, (SELECT position FROM {schema}.log_head)
+  FROM {schema}.balances b
+  JOIN {schema}.events e ON e.originator_id = 'account/' || b.account AND e.originator_version = 1
+"""
+_ACCOUNT: LiteralString = _ACCOUNT_COLUMNS + " WHERE b.account = %s"
+_ACCOUNTS: LiteralString = _ACCOUNT_COLUMNS + " WHERE b.account > %s ORDER BY b.account LIMIT %s"
+
+# There is no index on topics, for it would cost every insert: a page looks at so many events and then says how far.
+MOST_LOOKED_AT = 50_000
+
+
+async def stream(connection: AsyncConnection[Any], book: str, name: str) -> list[Recorded]:
+    """All events of a stream, oldest first; an empty list for a stream that has none."""
+    return await _read(connection, _STREAM, book, (name,))
+
+
+async def event(connection: AsyncConnection[Any], book: str, stream_name: str, version: int) -> Recorded | None:
+    """The event with this version in a stream."""
+    found = await _read(connection, _EVENT, book, (stream_name, version))
+    return found[0] if found else None
+
+
+async def log(
+    connection: AsyncConnection[Any], book: str, *, after: int, limit: int, topic: str | None = None
+) -> tuple[list[Recorded], int]:
+    """At most `limit` events behind a position, in order, and the position up to which these are all there are."""
+    end, _ = await head(connection, book)
+    until = min(end, after + MOST_LOOKED_AT) if topic else end
+    wanted = (after, until, limit) if topic is None else (after, until, topic, limit)
+    found = await _read(connection, _LOG if topic is None else _LOG_OF_TOPIC, book, wanted)
+    return found, found[-1].position if len(found) == limit else max(until, after)
+
+
+async def head(connection: AsyncConnection[Any], book: str) -> tuple[int, datetime]:
+    """The end of the log: its last position, 0 for an empty log, and when that was recorded."""
+    cursor = await connection.execute(in_book(_HEAD, book))
+    row: TupleRow | None = await cursor.fetchone()
+    if row is None:
+        raise AssertionError(f"the log of {book} has lost its head")
+    return row[0], row[1]
+
+
+async def _read(
+    connection: AsyncConnection[Any], statement: LiteralString, book: str, wanted: tuple[Any, ...]
+) -> list[Recorded]:
+    cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
+    return [recorded(row) for row in await cursor.fetchall()]
+
+
+class OpenedAccount(msgspec.Struct, frozen=True):
+    """An account as it stands at a position, and how it began."""
+
+    account: Account
+    opening: AccountOpened
+    opened_at: datetime
+    position: int
+
+
+async def account(connection: AsyncConnection[Any], book: str, name: str) -> OpenedAccount | None:
+    """The account with this id, as it stands now."""
+    row = await (await connection.execute(in_book(_ACCOUNT, book), (name,), binary=True)).fetchone()
+    return None if row is None else _opened(row)
+
+
+async def accounts(connection: AsyncConnection[Any], book: str, *, after: str, limit: int) -> list[OpenedAccount]:
+    """At most `limit` accounts whose ids come after this text, in the order of their ids."""
+    rows = await (await connection.execute(in_book(_ACCOUNTS, book), (after, limit), binary=True)).fetchall()
+    return [_opened(row) for row in rows]
+
+
+def _opened(row: TupleRow) -> OpenedAccount:
+    *standing, topic, state, opened_at, position = row
+    opening = codec.decode(topic, bytes(state))
+    if not isinstance(opening, AccountOpened):
+        raise AssertionError(f"{row[0]} does not begin with its opening: {topic}")
+    return OpenedAccount(Account(*standing), opening, opened_at, position)

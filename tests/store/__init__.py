@@ -1,0 +1,1 @@
+"""Tests of the event store and of the PostgreSQL below it."""

@@ -1,0 +1,215 @@
+"""Commands that are decided together see each other, and no constraint speaks when each of them is lawful."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from commands.accounts import ChangeLimits, CloseAccount, FreezeAccount, OpenAccount, UnfreezeAccount
+from commands.entries import PostEntry, ReverseEntry
+from commands.envelope import Command
+from commands.holds import CaptureHold, ReleaseHold
+from commands.periods import ClosePeriod, ReopenPeriod
+from commands.transfers import PlaceHold, PostTransfer
+from ledger.journal import credit, debit
+from ledger.store.connection import Database
+from tests.writing import Pen, check_books, envelope, part, pen, said
+
+JANUARY = datetime(2026, 1, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def writer(database: Database, book: str) -> Iterator[Pen]:
+    """Remembers cash, ada (100, floor 0), bob."""
+    with pen(database, book) as writer:
+        writer.do(OpenAccount("cash", "Cash", "asset", "EUR"))
+        writer.do(OpenAccount("ada", "Ada", "liability", "EUR", min_balance=0))
+        writer.do(OpenAccount("bob", "Bob", "liability", "EUR"))
+        writer.do(PostTransfer("ent_first", "cash", "ada", 100, "EUR"))
+        yield writer
+
+
+def pay(name: str, debit_account: str, credit_account: str, amount: int) -> PostTransfer:
+    return PostTransfer(f"ent_{name}", debit_account, credit_account, amount, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("commands", "statuses"),
+    [
+        pytest.param(
+            [pay("1", "ada", "bob", 100), CloseAccount("ada", "empty")], [201, 200], id="emptied, then closed"
+        ),
+        pytest.param([ChangeLimits("ada", -50, None), pay("1", "ada", "bob", 150)], [200, 201], id="limit, then used"),
+        pytest.param(
+            [pay("1", "ada", "bob", 60), ChangeLimits("ada", 50, None)], [201, 200], id="spent, then a floor above it"
+        ),
+        pytest.param(
+            [ChangeLimits("ada", 200, None), pay("1", "cash", "ada", 100), pay("2", "ada", "bob", 1)],
+            [200, 201, 409],
+            id="floor above it, then back within",
+        ),
+        pytest.param(
+            [ChangeLimits("ada", 200, None), pay("1", "cash", "ada", 50), pay("2", "ada", "bob", 1)],
+            [200, 201, 409],
+            id="floor above it, half way back",
+        ),
+        pytest.param(
+            [ChangeLimits("ada", None, 10), pay("1", "cash", "ada", 1), pay("2", "ada", "bob", 95)],
+            [200, 409, 201],
+            id="ceiling below it",
+        ),
+        pytest.param(
+            [
+                FreezeAccount("ada", ""),
+                pay("1", "ada", "bob", 1),
+                UnfreezeAccount("ada", ""),
+                pay("2", "ada", "bob", 1),
+            ],
+            [200, 409, 200, 201],
+            id="frozen and unfrozen",
+        ),
+        pytest.param(
+            [
+                OpenAccount("new", "New", "liability", "EUR", 5, 50),
+                pay("1", "cash", "new", 3),
+                pay("2", "cash", "new", 3),
+                pay("3", "new", "bob", 2),
+                CloseAccount("new", ""),
+            ],
+            [201, 201, 201, 409, 409],
+            id="opened outside its limits, filled",
+        ),
+        pytest.param(
+            [
+                OpenAccount("new", "New", "liability", "EUR", 0),
+                pay("1", "cash", "new", 3),
+                pay("2", "new", "bob", 3),
+                ChangeLimits("new", 1, None),
+                CloseAccount("new", ""),
+                pay("3", "cash", "new", 1),
+            ],
+            [201, 201, 201, 200, 200, 409],
+            id="a whole life",
+        ),
+        pytest.param(
+            [
+                PlaceHold("hold_1", "ada", "bob", 80, "EUR"),
+                pay("1", "ada", "bob", 21),
+                CaptureHold("hold_1", 30),
+                ReleaseHold("hold_1"),
+                pay("2", "ada", "bob", 70),
+                CaptureHold("hold_1"),
+            ],
+            [201, 409, 201, 200, 201, 409],
+            id="held, captured, released",
+        ),
+        pytest.param(
+            [
+                pay("1", "ada", "bob", 100),
+                ReverseEntry("ent_r", "ent_1", ""),
+                ReverseEntry("ent_s", "ent_1", ""),
+                ReverseEntry("ent_t", "ent_r", ""),
+            ],
+            [201, 201, 409, 409],
+            id="posted and reversed",
+        ),
+        pytest.param(
+            [
+                PlaceHold("hold_1", "ada", "bob", 80, "EUR"),
+                CaptureHold("hold_1", 30),
+                CaptureHold("hold_1", 50),
+                ReverseEntry("ent_r", "hold_1.3", "", 20),
+                ReverseEntry("ent_s", "hold_1.3", "", 31),
+                ReverseEntry("ent_t", "hold_1.3", ""),
+                ReverseEntry("ent_u", "hold_1.4", ""),
+            ],
+            [201, 201, 201, 201, 422, 201, 404],
+            id="captures reversed",
+        ),
+        pytest.param(
+            [
+                ClosePeriod("2026-01", ""),
+                PostTransfer("ent_1", "ada", "bob", 1, "EUR", JANUARY),
+                ReopenPeriod("2026-01", ""),
+                PostTransfer("ent_2", "ada", "bob", 1, "EUR", JANUARY),
+                ReopenPeriod("2026-01", ""),
+                ClosePeriod("2026-01", ""),
+            ],
+            [200, 409, 200, 201, 409, 200],
+            id="closed, opened and closed",
+        ),
+        pytest.param(
+            [
+                PostTransfer("ent_1", "ada", "bob", 101, "EUR", reference="r"),
+                PostTransfer("ent_2", "ada", "bob", 1, "EUR", reference="r"),
+                PostEntry("ent_3", (debit("ada", 1, "EUR"), credit("bob", 1, "EUR")), reference="r"),
+            ],
+            [409, 201, 409],
+            id="a reference of a refused command is free",
+        ),
+    ],
+)
+def test_they_are_decided_one_after_another_and_stored_as_one(
+    database: Database,
+    book: str,
+    writer: Pen,
+    caplog: pytest.LogCaptureFixture,
+    commands: list[Command],
+    statuses: list[int],
+) -> None:
+    keys = [f"key-{number}" for number in range(len(commands))]
+    parts = [part(command, key) for command, key in zip(commands, keys, strict=True)]
+    answers = writer.submit(parts)()
+    assert [answer.status for answer in answers] == statuses
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    with database.connect() as connection:
+        log = check_books(connection, book)
+    assert len({fact.recorded_at for fact in log if fact.metadata.key in keys}) == 1, "not one transaction"
+    # One by one they come to the same, and sent again each has the answer it had.
+    assert [said(answer) for answer in writer.submit(parts)()] == [said(answer) for answer in answers]
+
+
+def test_an_atomic_batch_that_fails_leaves_nothing_behind_for_those_after_it(
+    database: Database, book: str, writer: Pen, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in the books and not in what the writer remembers: neither balances, accounts, references nor keys."""
+    undone: list[Command] = [
+        OpenAccount("new", "New", "liability", "EUR", min_balance=0),
+        PostTransfer("ent_1", "cash", "new", 10, "EUR", reference="r"),
+        PostTransfer("ent_2", "ada", "new", 90, "EUR"),
+        FreezeAccount("bob", ""),
+        ClosePeriod("2026-01", ""),
+        ChangeLimits("ada", None, None),
+        PlaceHold("hold_1", "new", "ada", 10, "EUR"),
+        PostTransfer("ent_3", "new", "ada", 91, "EUR"),
+    ]
+    before = writer.submit([part(pay("0", "cash", "bob", 1), "0")])()
+    failed = writer.submit([part(command, f"u{i}") for i, command in enumerate(undone)], atomic=True)
+    after = writer.submit(
+        [
+            part(PostTransfer("ent_4", "ada", "bob", 100, "EUR", JANUARY, "r"), "u1"),
+            part(pay("5", "ada", "bob", 1)),
+            part(pay("6", "cash", "new", 1)),
+            part(CaptureHold("hold_1")),
+        ],
+        atomic=False,
+    )
+    assert [answer.status for answer in before] == [201]
+    assert [answer.status for answer in failed()][-1] == 409
+    assert [answer.status for answer in after()] == [201, 409, 422, 404]
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    with database.connect() as connection:
+        log = check_books(connection, book)
+    assert [fact.stream for fact in log if fact.metadata.key.startswith("u")] == ["ent_4"]
+
+
+def test_an_atomic_batch_that_succeeds_is_found_again_by_its_key(writer: Pen) -> None:
+    key = envelope("batch-1")
+    parts = [part(pay(name, "ada", "bob", 40), f"key-{name}") for name in ("1", "2")]
+    first = writer.submit(parts, atomic=True, batch_key=key)()
+    again = writer.submit(parts, atomic=True, batch_key=key)()
+    assert [said(answer) for answer in first] == [said(answer) for answer in again]
+    assert [answer.replayed for answer in again] == [True, True]
+    other = writer.submit(parts, atomic=True, batch_key=envelope("batch-1", command=pay("3", "ada", "bob", 1)))()
+    assert {answer.refusal.code() for answer in other if answer.refusal} == {"idempotency_key_reused"}
