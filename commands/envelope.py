@@ -1,6 +1,8 @@
 """Envelope: who asks, with which key, on whose behalf and why; and what is answered."""
 
+import hashlib
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -18,20 +20,31 @@ class Receipt(msgspec.Struct):
     position: int | None = None
 
 
+class Told(Protocol):
+    """What can be answered: a receipt, or a view from the ledger; a struct that is written as JSON."""
+
+    position: int | None
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What a decider decided: events with their streams, and the answer.
 
-    `retold`: the answer is not stored with the key, because the command's first event tells all of it.
+    Status 202: the outcome is still to come. `retold`: the answer is not stored with the key, because the command's
+    first event tells all of it.
     """
 
     events: list[tuple[str, Event]]
-    receipt: Receipt
+    receipt: Told
     status: int = 201
     retold: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """Around a command. `key` is the idempotency key and `fingerprint` the SHA-256 of route and parsed request."""
+    """Around a command. `key` is the idempotency key and `fingerprint` the SHA-256 of route and parsed request.
+
+    `keeps_refusals`: a refusal is remembered with the key. What a channel or a timer says is a fact that has to be
+    taken in the end, so it comes again with the same key once the refusal's reason is gone.
+    """
 
     key: str
     fingerprint: bytes
@@ -40,6 +53,17 @@ class Envelope(msgspec.Struct, frozen=True):
     causation: str = ""
     administrator: bool = False
     dry_run: bool = False
+    keeps_refusals: bool = True
+
+
+# No caller can take one of our own keys before us: theirs are printable ASCII.
+_OWN_KEYS = "§"
+
+
+def own_envelope(key: str, *, actor: str, content: bytes = b"", correlation: str = "", causation: str = "") -> Envelope:
+    """Around a command of the service itself. The key says what happened; `content` is what it must not differ in."""
+    fingerprint = hashlib.sha256(key.encode() + b"\0" + content).digest()
+    return Envelope(_OWN_KEYS + key, fingerprint, actor, correlation, causation, keeps_refusals=False)
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -84,8 +84,9 @@ class _Batch:
             for part in submission.parts:
                 needs = self.deciders[type(part.command)].needs(part.command)
                 accounts.update(needs.accounts)
-                streams.update(needs.streams)
-                references.update(needs.references)
+                if needs.streams or needs.references:
+                    streams.update(needs.streams)
+                    references.update(needs.references)
         self._load(accounts - self.books.known_accounts, streams, references)
         positions = [key.position for key in self.answered.values() if key.answer is None]
         self.retold = self.appending.events_at(positions)
@@ -100,20 +101,32 @@ class _Batch:
             refused = self._already_refused(stored, submission.batch_key)
             if refused:
                 return [refused] * len(submission.parts)
+            if stored.status >= 400:
+                return load_refusals(stored.answer or b"[]")
         mark, answers = self.books.mark(), list[Answer]()
         keys_before = len(self.books.draft.keys)
         for part in submission.parts:
             answers.append(self._answer_part(part))
+            if not submission.atomic:
+                self.books.settle()
         whole = not submission.atomic or all(a.refusal is None and a.error is None for a in answers)
         if not whole:
             self.books.undo_to(mark)
             for stored in self.books.draft.keys[keys_before:]:
                 del self.answered[stored.key]
             del self.books.draft.keys[keys_before:]
-        elif submission.batch_key and submission.batch_key.key not in self.answered:
-            key = submission.batch_key
-            self._keep(StoredKey(key.key, key.fingerprint, 201, answers[-1].position, None))
+        if submission.batch_key and submission.batch_key.key not in self.answered:
+            self._keep_batch(submission.batch_key, answers, whole)
+        self.books.settle()
         return answers
+
+    def _keep_batch(self, envelope: Envelope, answers: list[Answer], whole: bool) -> None:
+        if whole:
+            last = max((answer.position for answer in answers), default=0)
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, 201, last, None))
+        elif not any(answer.error or _is_transient(answer.refusal) for answer in answers):
+            # Nothing was carried out, and the same batch is told so again, whatever its transfers would meet then.
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, 422, 0, store_refusals(answers)))
 
     def _already_refused(self, stored: StoredKey, envelope: Envelope) -> Answer | None:
         if stored.fingerprint != envelope.fingerprint:
@@ -129,8 +142,9 @@ class _Batch:
             answer = self._decide_with_what_it_needs(part, mark)
         except Refusal as refusal:
             self.books.undo_to(mark)
-            answer = Answer(refusal.status, 0, refusal=refusal)
-            if not envelope.dry_run and refusal.status not in (401, 403, 429, 503):
+            # Without its traceback, which leads back here and would keep all of this alive until a collection.
+            answer = Answer(refusal.status, 0, refusal=refusal.with_traceback(None))
+            if envelope.keeps_refusals and not envelope.dry_run and not _is_transient(refusal):
                 self._keep(StoredKey(envelope.key, envelope.fingerprint, refusal.status, 0, store_refusal(refusal)))
             return answer
         except Exception as error:
@@ -193,10 +207,24 @@ def _one(name: str | None) -> set[str]:
     return set() if name is None else {name}
 
 
+def _is_transient(refusal: Refusal | None) -> bool:
+    """Whether the same request may be answered otherwise the next time, so that nothing is kept with its key."""
+    return refusal is not None and refusal.status in (401, 403, 429, 503)
+
+
 def store_refusal(refusal: Refusal) -> bytes:
     """A refusal as it is kept with its key."""
+    return _encode(_as_values(refusal))
+
+
+def store_refusals(answers: list[Answer]) -> bytes:
+    """The refusals of an atomic batch as they are kept with its key; null for what was not to blame."""
+    return _encode([None if answer.refusal is None else _as_values(answer.refusal) for answer in answers])
+
+
+def _as_values(refusal: Refusal) -> dict[str, Any]:
     fields = [[error.pointer, error.code, error.detail] for error in refusal.errors]
-    return _encode({"code": refusal.code(), "detail": refusal.detail, "errors": fields, "facts": refusal.facts})
+    return {"code": refusal.code(), "detail": refusal.detail, "errors": fields, "facts": refusal.facts}
 
 
 def _refusals(parent: type[Refusal]) -> dict[str, type[Refusal]]:
@@ -208,7 +236,16 @@ def _refusals(parent: type[Refusal]) -> dict[str, type[Refusal]]:
 
 def load_refusal(stored: bytes) -> Refusal:
     """The refusal that was kept with a key."""
-    values = msgspec.json.decode(stored)
+    return _of_values(msgspec.json.decode(stored))
+
+
+def load_refusals(stored: bytes) -> list[Answer]:
+    """The answers of an atomic batch that was refused."""
+    refusals = [None if values is None else _of_values(values) for values in msgspec.json.decode(stored)]
+    return [Answer(refusal.status if refusal else 422, 0, replayed=True, refusal=refusal) for refusal in refusals]
+
+
+def _of_values(values: dict[str, Any]) -> Refusal:
     refusal = _refusals(errors.Refusal)[values["code"]]
     fields = tuple(FieldError(*field) for field in values["errors"])
     return refusal(values["detail"], errors=fields, **values["facts"])

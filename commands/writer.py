@@ -60,6 +60,11 @@ class Writer(threading.Thread):
             self._waiting += len(submission.parts)
             self._queue.put(submission)
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be decided."""
+        return self._waiting
+
     def stop(self) -> None:
         """Answer what is waiting, then end."""
         with self._lock:
@@ -131,8 +136,9 @@ class Writer(threading.Thread):
                 logger.warning("the database did not answer: %s", error)
                 time.sleep(_PAUSE_BEFORE_RETRY_S)
             except Exception as error:
+                # A bug is nobody else's in the batch, wherever it is.
                 logger.exception("a batch failed", extra={"submissions": len(batch)})
-                return delivery + _failed(batch, error)
+                return delivery + (self._each_alone(batch) if len(batch) > 1 else _failed(batch, error))
         return delivery
 
     def _each_alone(self, batch: list[Submission]) -> Delivery:
@@ -191,6 +197,10 @@ class Writers:
         if answer.refusal is not None:
             raise answer.refusal
         return answer
+
+    def waiting(self) -> dict[str, int]:
+        """How many commands wait to be decided, by book."""
+        return {book: writer.waiting for book, writer in list(self._writers.items())}
 
     def stop(self) -> None:
         for writer in list(self._writers.values()):

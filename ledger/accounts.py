@@ -6,7 +6,6 @@ is the balance less what is pending on the other side: a pending outflow counts 
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -44,6 +43,7 @@ class Status(StrEnum):
 
 
 DEBIT_NORMAL = frozenset({Kind.ASSET, Kind.EXPENSE})
+_OPEN = Status.OPEN.value  # a look into an enum costs more than the rest of its comparison
 
 
 def check_code(code: str) -> str:
@@ -54,7 +54,7 @@ def check_code(code: str) -> str:
     return code
 
 
-class Movement(NamedTuple):
+class Movement(msgspec.Struct, frozen=True, gc=False):
     """What one event does to one account: all amounts in minor units, netted over the event's postings."""
 
     account: str
@@ -97,6 +97,10 @@ class Account(msgspec.Struct):
             return self.posted_debits - self.posted_credits - self.pending_credits
         return self.posted_credits - self.posted_debits - self.pending_debits
 
+    def turnover(self) -> tuple[int, int, int, int]:
+        """Posted debits and credits, pending debits and credits."""
+        return self.posted_debits, self.posted_credits, self.pending_debits, self.pending_credits
+
     def breaks_limits(self) -> bool:
         """Whether the balance of now lies beyond the limits of now."""
         below = self.min_balance is not None and self.available < self.min_balance
@@ -108,13 +112,19 @@ class Account(msgspec.Struct):
 
         A limit refuses only what moves away from it: an account that stands outside may come back in steps.
         """
-        _, _, debit, credit, pending_debit, pending_credit = movement
+        debit, credit = movement.debit, movement.credit
+        pending_debit, pending_credit = movement.pending_debit, movement.pending_credit
+        if self.pending_debits + pending_debit < 0 or self.pending_credits + pending_credit < 0:
+            raise AssertionError(f"more released than was pending on {self.id}: {movement}")
         if not debit and not credit and pending_debit <= 0 and pending_credit <= 0:
             return  # A release gives back what was held, whatever has become of the account.
-        if self.status != Status.OPEN:
+        if self.status != _OPEN:
             refusal = AccountClosed if self.status == Status.CLOSED else AccountFrozen
             raise refusal(account=self.id)
-        inflow, outflow, held = (debit, credit, pending_credit) if self.debit_normal else (credit, debit, pending_debit)
+        if self.kind in DEBIT_NORMAL:
+            inflow, outflow, held = debit, credit, pending_credit
+        else:
+            inflow, outflow, held = credit, debit, pending_debit
         if self.min_balance is not None:
             fall = outflow + held - inflow
             if fall > 0 and (available := self.available) - fall < self.min_balance:
@@ -144,21 +154,17 @@ class Account(msgspec.Struct):
 
     def apply(self, movement: Movement) -> None:
         """Take the movement into the turnover; judged before."""
-        _, _, debit, credit, pending_debit, pending_credit = movement
-        self.posted_debits += debit
-        self.posted_credits += credit
-        self.pending_debits += pending_debit
-        self.pending_credits += pending_credit
-        if self.pending_debits < 0 or self.pending_credits < 0:
-            raise AssertionError(f"more released than was pending on {self.id}: {movement}")
+        self.posted_debits += movement.debit
+        self.posted_credits += movement.credit
+        self.pending_debits += movement.pending_debit
+        self.pending_credits += movement.pending_credit
         if self.outside:
             self.outside = self.breaks_limits()
 
     def undo(self, movement: Movement, outside: bool) -> None:
         """Take the movement out again, the command it belonged to was refused; `outside` is as it was before."""
-        _, _, debit, credit, pending_debit, pending_credit = movement
-        self.posted_debits -= debit
-        self.posted_credits -= credit
-        self.pending_debits -= pending_debit
-        self.pending_credits -= pending_credit
+        self.posted_debits -= movement.debit
+        self.posted_credits -= movement.credit
+        self.pending_debits -= movement.pending_debit
+        self.pending_credits -= movement.pending_credit
         self.outside = outside

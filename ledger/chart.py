@@ -14,6 +14,7 @@ class Code(Enum):
 
     CHANNEL_RECEIVABLE = ("1110", "channel receivable", Kind.ASSET, False)
     MERCHANT_RECEIVABLE = ("1210", "merchant receivable", Kind.ASSET, False)
+    SUSPENSE_DEBIT = ("1910", "suspense debit", Kind.ASSET, False)
     WALLET_AVAILABLE = ("2010", "wallet available", Kind.LIABILITY, True)
     WALLET_FROZEN = ("2020", "wallet frozen", Kind.LIABILITY, True)
     MERCHANT_PENDING = ("2110", "merchant pending", Kind.LIABILITY, False)
@@ -75,6 +76,10 @@ def refund_in_transit(merchant: str, currency: str) -> str:
 
 def unapplied_receipts(channel: str, currency: str) -> str:
     return account_id(Code.UNAPPLIED_RECEIPTS, channel, currency=currency)
+
+
+def suspense_debit(channel: str, currency: str) -> str:
+    return account_id(Code.SUSPENSE_DEBIT, channel, currency=currency)
 
 
 def wallet_available(customer: str, currency: str) -> str:

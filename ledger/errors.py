@@ -458,6 +458,21 @@ class VersionConflict(Refusal):
     status = 412
 
 
+# --- importing a file -----------------------------------------------------------------------------------------------
+
+
+class RowMalformed(BadRequest):
+    """The row does not fit the header, or its quotes do not."""
+
+
+class RowNotUtf8(BadRequest):
+    """The row is not UTF-8."""
+
+
+class RowTooLong(BadRequest):
+    """The row is longer than a request may be."""
+
+
 # --- payments -------------------------------------------------------------------------------------------------------
 
 

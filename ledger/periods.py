@@ -1,9 +1,17 @@
 """Accounting periods: calendar months in UTC, open until they are closed."""
 
+import re
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from ledger.errors import EffectiveDateInFuture, PeriodClosed
+
+_PERIOD = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])")
+
+
+def is_period(text: str) -> bool:
+    """Whether this is the name of a period."""
+    return _PERIOD.fullmatch(text) is not None
 
 
 def period_of(moment: datetime) -> str:

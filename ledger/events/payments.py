@@ -7,8 +7,22 @@ import msgspec
 from ledger.events.event import Event
 
 
+def attempt_id(order: str, number: int) -> str:
+    """What a channel knows the n-th attempt for a payment or a top-up by: `pay_…-1`."""
+    return f"{order}-{number}"
+
+
+def order_of_attempt(attempt: str) -> str:
+    """The stream of the payment or top-up that an attempt belongs to; empty where it is no id of ours."""
+    order, dash, number = attempt.rpartition("-")
+    return order if dash and number.isascii() and number.isdigit() else ""
+
+
 class Method(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the payer pays. `token` stands for a card that a vault knows; card numbers never come here."""
+    """How the payer pays. `token` stands for a card that a vault knows, None for the one that the channel has on file.
+
+    Card numbers never come here.
+    """
 
     type: str
     token: str | None = None

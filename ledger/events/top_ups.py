@@ -6,7 +6,7 @@ from ledger.events.event import Event
 
 
 class TopUpRequested(Event, frozen=True, omit_defaults=True):
-    """The intent to charge, recorded before anything is sent; the channel knows the charge by `attempt`."""
+    """The intent to charge, recorded before anything is sent; the channel, chosen `because`, knows it by `attempt`."""
 
     topic: ClassVar[str] = "top_ups.requested.v1"
 
@@ -17,6 +17,7 @@ class TopUpRequested(Event, frozen=True, omit_defaults=True):
     channel: str
     attempt: str
     token: str | None = None
+    because: str = ""
 
 
 class TopUpUnanswered(Event, frozen=True, omit_defaults=True):
@@ -52,4 +53,18 @@ class TopUpFailed(Event, frozen=True, omit_defaults=True):
     message: str = ""
 
 
-TopUpEvent = TopUpRequested | TopUpUnanswered | TopUpSucceeded | TopUpFailed
+class TopUpReceiptUnapplied(Event, frozen=True, omit_defaults=True):
+    """The channel took the money a second time for one top-up: it is kept apart."""
+
+    topic: ClassVar[str] = "top_ups.receipt_unapplied.v1"
+
+    id: str
+    channel: str
+    channel_reference: str
+    amount: int
+    currency: str
+    channel_fee: int
+    because: str
+
+
+TopUpEvent = TopUpRequested | TopUpUnanswered | TopUpSucceeded | TopUpFailed | TopUpReceiptUnapplied

@@ -26,14 +26,12 @@ def entry_for(event: Event) -> JournalEntry | None:
 
 def movements_for(event: Event) -> list[Movement]:
     """What the event does to each account: posted and pending, netted."""
-    match event:
-        case TransferPosted(
-            debit_account=debit_account, credit_account=credit_account, amount=amount, currency=currency
-        ):
-            # The commonest event by far, balanced by its shape: spared the general way.
-            return [Movement(debit_account, currency, amount, 0), Movement(credit_account, currency, 0, amount)]
-        case HoldPlaced() | HoldCaptured() | HoldReleased() | HoldExpired():
-            return holds.movements_for(event)
+    if isinstance(event, TransferPosted):
+        # The commonest event by far, balanced by its shape: spared the general way.
+        amount, currency = event.amount, event.currency
+        return [Movement(event.debit_account, currency, amount, 0), Movement(event.credit_account, currency, 0, amount)]
+    if isinstance(event, HoldPlaced | HoldCaptured | HoldReleased | HoldExpired):
+        return holds.movements_for(event)
     entry = entry_for(event)
     return [] if entry is None else entry.movements()
 

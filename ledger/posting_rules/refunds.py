@@ -1,13 +1,14 @@
-"""Refunds: accepted, given back, refused, or paid into a wallet (chart rows B1, B2, B3, B5, F5)."""
+"""Refunds: accepted, given back, refused, or paid into a wallet (chart rows B1, B2, B3, B5, F5, and J1's mirror)."""
 
 from ledger.chart import (
     channel_receivable,
     merchant_pending,
     merchant_receivable,
     refund_in_transit,
+    suspense_debit,
     wallet_available,
 )
-from ledger.events.refunds import RefundFailed, RefundPaidToWallet, RefundRequested, RefundSucceeded
+from ledger.events.refunds import RefundFailed, RefundPaidToWallet, RefundRequested, RefundSucceeded, RefundUnapplied
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
 from ledger.posting_rules.transfers import Rules
 
@@ -52,9 +53,18 @@ def paid_to_wallet(event: RefundPaidToWallet) -> JournalEntry:
     )
 
 
+def unapplied(event: RefundUnapplied) -> JournalEntry:
+    """J1 the other way round: the channel will net money from a settlement that we did not, or no longer, owe."""
+    return entry_of(
+        debit(suspense_debit(event.channel, event.currency), event.amount, event.currency),
+        credit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
+    )
+
+
 ENTRY_RULES: Rules = {
     RefundRequested: requested,
     RefundSucceeded: succeeded,
     RefundFailed: failed,
     RefundPaidToWallet: paid_to_wallet,
+    RefundUnapplied: unapplied,
 }

@@ -7,6 +7,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import sub
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 from ledger.accounts import Account
 from ledger.events.event import Recorded
 from ledger.store import codec
+from ledger.store.arrays import Bigints, Bytes, Flags, Texts
 from ledger.store.connection import Database
 from ledger.store.recorder import BookDatastore, BookRecorder
 
@@ -43,7 +45,7 @@ _SELECT_PERIODS = "SELECT period FROM {schema}.closed_periods"
 
 _INSERT_KEYS = """
 INSERT INTO {schema}.idempotency_keys (key, fingerprint, status, position, answer)
-SELECT * FROM unnest(%b::text[], %b::bytea[], %b::smallint[], %b::bigint[], %b::bytea[])
+SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bytea[])
 """
 _INSERT_ACCOUNTS = """
 INSERT INTO {schema}.balances
@@ -80,13 +82,12 @@ UPDATE {schema}.balances AS b
        AS u (account, posted_debits, posted_credits, pending_debits, pending_credits, outside_limits)
  WHERE b.account = u.account
 """
-_UNMOVED = [0, 0, 0, 0]
 _INSERT_REFERENCES = "INSERT INTO {schema}.entry_references SELECT * FROM unnest(%b::text[], %b::text[])"
 _CLOSE_PERIODS = "INSERT INTO {schema}.closed_periods SELECT * FROM unnest(%b::text[])"
 _REOPEN_PERIODS = "DELETE FROM {schema}.closed_periods WHERE period = ANY(%b)"
 
 
-class StoredKey(msgspec.Struct, frozen=True):
+class StoredKey(msgspec.Struct, frozen=True, gc=False):
     """What was answered to a key: `answer` is the body, or None where the event at `position` tells it all."""
 
     key: str
@@ -107,8 +108,8 @@ class Draft(msgspec.Struct):
     keys: list[StoredKey] = []
     opened: dict[str, Account] = {}
     rules_changed: dict[str, Account] = {}
-    # account -> [posted debits, posted credits, pending debits, pending credits], minor units
-    deltas: dict[str, list[int]] = {}
+    # account -> its turnover before the batch moved it
+    moved: dict[str, tuple[int, int, int, int]] = {}
     references: dict[str, str] = {}
     periods_closed: set[str] = set()
     periods_reopened: set[str] = set()
@@ -129,13 +130,13 @@ class Appending:
 
     def keys(self, keys: list[str]) -> dict[str, StoredKey]:
         """The keys among these that were answered before."""
-        return {row[0]: StoredKey(*row) for row in self._read(_SELECT_KEYS, keys)} if keys else {}
+        return {row[0]: StoredKey(*row) for row in self._read(_SELECT_KEYS, Texts(keys))} if keys else {}
 
     def accounts(self, accounts: Iterable[str]) -> dict[str, Account | None]:
         """These accounts as they stand; None for those that do not exist."""
         found: dict[str, Account | None] = dict.fromkeys(accounts)
         if found:
-            for row in self._read(_SELECT_BALANCES, sorted(found)):
+            for row in self._read(_SELECT_BALANCES, Texts(sorted(found))):
                 found[row[0]] = Account(*row)
         return found
 
@@ -143,20 +144,20 @@ class Appending:
         """All events of these streams, oldest first; an empty list for a stream that has none."""
         found: dict[str, list[Recorded]] = {stream: [] for stream in streams}
         if found:
-            for row in self._read(_SELECT_STREAMS, sorted(found)):
+            for row in self._read(_SELECT_STREAMS, Texts(sorted(found))):
                 found[row[0]].append(recorded(row))
         return found
 
     def events_at(self, positions: list[int]) -> dict[int, Recorded]:
         """The events at these positions."""
-        rows = self._read(_SELECT_EVENTS_AT, positions) if positions else []
+        rows = self._read(_SELECT_EVENTS_AT, Bigints(positions)) if positions else []
         return {row[4]: recorded(row) for row in rows}
 
     def references(self, references: Iterable[str]) -> dict[str, str | None]:
         """Which entry holds each of these references; None for those that are free."""
         found: dict[str, str | None] = dict.fromkeys(references)
         if found:
-            found |= self._read(_SELECT_REFERENCES, sorted(found))
+            found |= self._read(_SELECT_REFERENCES, Texts(sorted(found)))
         return found
 
     def closed_periods(self) -> set[str]:
@@ -171,8 +172,17 @@ class Appending:
             columns = (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata)
             self._appender.recorder.insert_columns(self._cursor, self.position, self.recorded_at, columns)
         if draft.keys:
-            keys = tuple(list(column) for column in zip(*map(msgspec.structs.astuple, draft.keys), strict=True))
-            execute(sql[_INSERT_KEYS], keys, prepare=True)
+            execute(
+                sql[_INSERT_KEYS],
+                (
+                    Texts([stored.key for stored in draft.keys]),
+                    Bytes([stored.fingerprint for stored in draft.keys]),
+                    Bigints([stored.status for stored in draft.keys]),
+                    Bigints([stored.position for stored in draft.keys]),
+                    Bytes([stored.answer for stored in draft.keys]),
+                ),
+                prepare=True,
+            )
         if draft.opened:
             accounts = [draft.opened[account] for account in sorted(draft.opened)]
             execute(
@@ -197,7 +207,7 @@ class Appending:
             )
         if draft.rules_changed:
             self._update_rules(draft, last)
-        if moved := sorted(draft.deltas.keys() - draft.rules_changed.keys()):
+        if moved := sorted(draft.moved.keys() - draft.rules_changed.keys()):
             self._update_balances(draft, moved, last)
         if draft.references:
             execute(sql[_INSERT_REFERENCES], (list(draft.references), list(draft.references.values())), prepare=True)
@@ -220,21 +230,25 @@ class Appending:
                 [account.max_balance for account in accounts],
                 [str(account.status) for account in accounts],
                 [account.outside for account in accounts],
-                *_columns([draft.deltas.get(account.id, _UNMOVED) for account in accounts]),
+                *_deltas(accounts, draft),
             ),
         )
 
-    def _update_balances(self, draft: Draft, accounts: list[str], last: int) -> None:
-        deltas = [draft.deltas[account] for account in accounts]
-        outside = [self._appender.accounts[account].outside for account in accounts]
-        columns = (last, accounts, *_columns(deltas), outside)
+    def _update_balances(self, draft: Draft, names: list[str], last: int) -> None:
+        accounts = [self._appender.accounts[name] for name in names]
+        outside = Flags([account.outside for account in accounts])
+        columns = (last, Texts(names), *_deltas(accounts, draft), outside)
         self._cursor.execute(self._appender.sql[_UPDATE_BALANCES], columns, prepare=True)
-        if self._cursor.rowcount != len(accounts):
-            raise AssertionError(f"{len(accounts)} balances were to change and {self._cursor.rowcount} did")
+        if self._cursor.rowcount != len(names):
+            raise AssertionError(f"{len(names)} balances were to change and {self._cursor.rowcount} did")
 
 
-def _columns(rows: list[list[int]]) -> list[list[int]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _deltas(accounts: list[Account], draft: Draft) -> list[Bigints]:
+    """How far the batch has moved each account, a column for each part of its turnover."""
+    now = [account.turnover() for account in accounts]
+    before = [draft.moved.get(account.id, turnover) for account, turnover in zip(accounts, now, strict=True)]
+    columns = zip(zip(*now, strict=True), zip(*before, strict=True), strict=True)
+    return [Bigints(map(sub, after, earlier)) for after, earlier in columns]
 
 
 def recorded(row: TupleRow) -> Recorded:

@@ -30,12 +30,6 @@ SELECT notification_id
  ORDER BY notification_id
  LIMIT %s
 """
-_BETWEEN: LiteralString = """
-SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
-  FROM {schema}.events
- WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
- ORDER BY notification_id
-"""
 # Positions are dense and times never run backwards, so the log is searched by halves: as many look-ups by position as
 # the head has bits (0.05 ms measured), and neither an index on times nor a table of them.
 _BEFORE: LiteralString = """
@@ -64,13 +58,6 @@ async def position_before(connection: AsyncConnection[Any], book: str, moment: d
 async def events_at(connection: AsyncConnection[Any], book: str, positions: Sequence[int]) -> list[Recorded]:
     """The events at these positions, in the order of positions."""
     return await _read(connection, _EVENTS_AT, book, (list(positions),)) if positions else []
-
-
-async def events_between(
-    connection: AsyncConnection[Any], book: str, after: int, until: int, topics: Sequence[str]
-) -> list[Recorded]:
-    """The events with these topics at positions in (after, until]."""
-    return await _read(connection, _BETWEEN, book, (after, until, list(topics)))
 
 
 async def streams(connection: AsyncConnection[Any], book: str, names: Sequence[str]) -> dict[str, list[Recorded]]:

@@ -40,6 +40,8 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
  LIMIT %s
 """
 _HEAD: LiteralString = "SELECT position, recorded_at FROM {schema}.log_head"
+_BOOKS: LiteralString = "SELECT name FROM ledger_control.books ORDER BY name"
+_CLOSED_PERIODS: LiteralString = "SELECT period FROM {schema}.closed_periods ORDER BY period"
 
 # One statement, so that the position is the one that the balance was read at.
 _ACCOUNT_COLUMNS: LiteralString = """
@@ -121,3 +123,14 @@ def _opened(row: TupleRow) -> OpenedAccount:
     if not isinstance(opening, AccountOpened):
         raise AssertionError(f"{row[0]} does not begin with its opening: {topic}")
     return OpenedAccount(Account(*standing), opening, opened_at, position)
+
+
+async def closed_periods(connection: AsyncConnection[Any], book: str) -> list[str]:
+    """The periods that are closed, in order."""
+    rows = await (await connection.execute(in_book(_CLOSED_PERIODS, book))).fetchall()
+    return [period for (period,) in rows]
+
+
+async def books(connection: AsyncConnection[Any]) -> list[str]:
+    """The names of all books, in order."""
+    return [name for (name,) in await (await connection.execute(_BOOKS)).fetchall()]

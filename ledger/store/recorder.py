@@ -22,6 +22,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
+from ledger.store.arrays import Bigints, Bytes, Texts, register
 from ledger.store.connection import Database
 from ledger.store.schema import schema_of
 
@@ -68,6 +69,7 @@ class BookDatastore(PostgresDatastore):
             max_waiting=64,
             check=ConnectionPool.check_connection,
             reconnect_timeout=1.0,
+            configure=register,
         )
 
     def register_type_adapters(self) -> None:
@@ -123,7 +125,20 @@ class BookRecorder(PostgresApplicationRecorder):
         columns: tuple[list[str], list[int], list[str], list[bytes], list[bytes]],
     ) -> None:
         """Insert events as columns (streams, versions, topics, states, metadata) at the next positions."""
-        cursor.execute(self._insert_columns_statement, (after_position, recorded_at, *columns), prepare=True)
+        streams, versions, topics, states, metadata = columns
+        cursor.execute(
+            self._insert_columns_statement,
+            (
+                after_position,
+                recorded_at,
+                Texts(streams),
+                Bigints(versions),
+                Texts(topics),
+                Bytes(states),
+                Bytes(metadata),
+            ),
+            prepare=True,
+        )
 
     def move_head(self, cursor: Cursor[Any], position: int, recorded_at: datetime) -> None:
         """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth."""

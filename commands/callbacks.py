@@ -1,0 +1,54 @@
+"""Callbacks: what a channel tells us unasked, as a command.
+
+A route verifies and reads the message with the channel's adapter, finds the book with `find_book`, and submits
+`part_of(…)` to its writers. Answered with 200: an effect, a repetition, and also a message about an id that is not
+known here (no book, or a refusal with status 404). Such a message is logged and counted by the route and not kept in a
+book for now: the channel's report will name it again. What is refused otherwise is answered as refused, so that the
+channel comes again.
+"""
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from commands.channel_results import command_for
+from commands.channels.channel import CallbackNotice
+from commands.envelope import Part, own_envelope
+from ledger.events.payments import order_of_attempt
+from ledger.events.refunds import payment_of_refund
+from ledger.ids import REFUND
+from ledger.store.schema import schema_of
+
+_BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
+_HAS_STREAM = "SELECT {book} FROM {schema}.events WHERE originator_id = {stream} AND originator_version = 1"
+
+
+def stream_of(notice: CallbackNotice) -> str:
+    """The payment or top-up that the notice is about; empty where its id is none of ours."""
+    is_refund = notice.subject_id.startswith(REFUND)
+    if is_refund != (notice.subject == "refund"):
+        return ""
+    return payment_of_refund(notice.subject_id) if is_refund else order_of_attempt(notice.subject_id)
+
+
+def part_of(channel: str, notice: CallbackNotice) -> Part | None:
+    """The command in its envelope: one effect for one message of this channel, for ever. None: no id of ours."""
+    command = command_for(notice.subject_id, channel, notice.verdict) if stream_of(notice) else None
+    if command is None:
+        return None
+    key = f"callback/{channel}/{notice.event_id}"
+    return Part(own_envelope(key, actor=f"channel:{channel}", content=msgspec.json.encode(command)), command)
+
+
+async def find_book(connection: AsyncConnection, notice: CallbackNotice) -> str | None:
+    """The book that knows what the notice is about: a channel knows our ids and not our books. None: no book does."""
+    stream = stream_of(notice)
+    books = [name for (name,) in await (await connection.execute(_BOOKS)).fetchall()]
+    if not stream or not books:
+        return None
+    found = await (await connection.execute(SQL(" UNION ALL ").join(_looks(book, stream) for book in books))).fetchone()
+    return None if found is None else str(found[0])
+
+
+def _looks(book: str, stream: str) -> Composed:
+    return SQL(_HAS_STREAM).format(book=Literal(book), schema=Identifier(schema_of(book)), stream=Literal(stream))

@@ -1,0 +1,82 @@
+"""Merchants: who is paid, and on which terms."""
+
+import re
+from datetime import datetime
+
+from commands.books import Books
+from commands.envelope import Command, Decision, Envelope, Receipt
+from commands.handler import Decider, Needs
+from ledger.currencies import ASSETS
+from ledger.errors import CurrencyUnknown, FieldInvalid, IdExistsDifferent, MerchantUnknown
+from ledger.events.merchants import FeeTerms, MerchantCreated, merchant_stream
+from ledger.money import BASIS_POINTS, LARGEST
+
+# An id becomes one segment of the ids of system accounts: no colon, and short enough for all of them.
+_PARTY_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,47}")
+
+
+class CreateMerchant(Command, frozen=True):
+    """Serve a merchant; `id` is the caller's or a fresh one. The fixed fee is in the settlement currency."""
+
+    id: str
+    name: str
+    fee: FeeTerms
+    settlement_currency: str
+    metadata: dict[str, str] = {}
+
+
+class MerchantReceipt(Receipt):
+    """The merchant as recorded."""
+
+    id: str = ""
+    name: str = ""
+    fee: FeeTerms = FeeTerms(0, 0)
+    settlement_currency: str = ""
+    metadata: dict[str, str] = {}
+    created_at: datetime | None = None
+
+
+def check_party_id(name: str) -> None:
+    """An id that a caller may choose for a merchant or a customer; raises FieldInvalid."""
+    if not _PARTY_ID.fullmatch(name):
+        raise FieldInvalid("An id is 1 to 48 of a-z 0-9 _ . -, beginning with a letter or digit.", pointer="/id")
+
+
+def merchant_named(books: Books, name: str) -> MerchantCreated:
+    """The merchant that a request names; raises MerchantUnknown."""
+    history = books.history(merchant_stream(name))
+    if not history:
+        raise MerchantUnknown(pointer="/merchant", merchant=name)
+    created = history[0]
+    if not isinstance(created, MerchantCreated):
+        raise AssertionError(f"{name} does not begin with its creation: {created}")
+    return created
+
+
+def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decision:
+    check_party_id(command.id)
+    if command.settlement_currency not in ASSETS:
+        raise CurrencyUnknown(pointer="/settlement_currency")
+    if not 0 <= command.fee.percent_bps <= BASIS_POINTS:
+        raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer="/fee/percent_bps")
+    if not 0 <= command.fee.fixed <= LARGEST:
+        raise FieldInvalid("A fixed fee is not negative.", pointer="/fee/fixed")
+    if books.recorded(merchant_stream(command.id)):
+        raise IdExistsDifferent(f"There is a merchant {command.id} already.", pointer="/id", merchant=command.id)
+    created = MerchantCreated(command.id, command.name, command.fee, command.settlement_currency, command.metadata)
+    receipt = MerchantReceipt(
+        id=command.id,
+        name=command.name,
+        fee=command.fee,
+        settlement_currency=command.settlement_currency,
+        metadata=command.metadata,
+        created_at=books.now,
+    )
+    return Decision([(merchant_stream(command.id), created)], receipt)
+
+
+def _needs(command: CreateMerchant) -> Needs:
+    return Needs(streams=(merchant_stream(command.id),))
+
+
+DECIDERS: dict[type[Command], Decider] = {CreateMerchant: Decider(create, _needs)}

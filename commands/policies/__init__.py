@@ -1,0 +1,1 @@
+"""Policies: what the house decides by rule: products, routing, risk, fees. Pure functions of values."""

@@ -1,0 +1,231 @@
+"""Channel calls: the work list of what channels are asked for, one row for each charge and refund.
+
+The log sets it in motion: `follow` reads it by position and commits its rows with its checkpoint, so every intent
+becomes one call, exactly once. `claim` gives a call to one worker and commits that it is `sent` before anything is: who
+dies after that leaves a question behind and never a second charge.
+"""
+
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection
+
+from commands.channels.channel import Charge, RefundCharge
+from commands.processes.next_steps import Call, Step
+from ledger.events.event import Event, Recorded
+from ledger.events.payments import (
+    PaymentAttemptDeclined,
+    PaymentAttemptInitiated,
+    PaymentCaptured,
+    PaymentReceiptUnapplied,
+    attempt_id,
+)
+from ledger.events.refunds import RefundFailed, RefundRequested, RefundSucceeded
+from ledger.events.top_ups import TopUpFailed, TopUpRequested, TopUpSucceeded
+from ledger.store.append import recorded
+from ledger.store.connection import in_book
+
+PAGE = 5_000  # positions
+CARD_ON_FILE = "on_file"
+# Whom a top-up is charged for: the house itself.
+HOUSE = "house"
+
+_INTENTS: tuple[type[Event], ...] = (PaymentAttemptInitiated, RefundRequested, TopUpRequested)
+_OUTCOMES: tuple[type[Event], ...] = (
+    PaymentCaptured,
+    PaymentAttemptDeclined,
+    PaymentReceiptUnapplied,
+    RefundSucceeded,
+    RefundFailed,
+    TopUpSucceeded,
+    TopUpFailed,
+)
+_TOPICS = [event.topic for event in _INTENTS + _OUTCOMES]
+
+_LOCK_CHECKPOINT = """
+SELECT position FROM {schema}.process_checkpoints WHERE process = 'channel_calls' FOR UPDATE SKIP LOCKED
+"""
+_MOVE_CHECKPOINT = "UPDATE {schema}.process_checkpoints SET position = %s WHERE process = 'channel_calls'"
+_HEAD = "SELECT position FROM {schema}.log_head"
+_READ = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+ ORDER BY notification_id
+"""
+_OPEN = """
+INSERT INTO {schema}.channel_calls (id, kind, subject, channel, request, correlation, causation)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_CLOSE = "UPDATE {schema}.channel_calls SET state = 'done' WHERE id = ANY(%s) AND state <> 'done'"
+# A claimed call that nobody puts back is claimed again when its lease has run out; as `sent` it is asked about.
+_CLAIM = """
+UPDATE {schema}.channel_calls AS c
+   SET state = 'sent', sends = c.sends + (due.state = 'due')::int,
+       claimed_at = clock_timestamp(), claimed_until = now() + %(lease_s)s * interval '1 second',
+       next_at = now() + %(lease_s)s * interval '1 second'
+  FROM (SELECT id, state FROM {schema}.channel_calls
+         WHERE state <> 'done' AND next_at <= now()
+         ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS due
+ WHERE c.id = due.id
+RETURNING c.id, c.channel, c.request, due.state, c.sends, c.tries, c.not_found, c.last_answer,
+          c.correlation, c.causation, c.claimed_at
+"""
+_NEXT = """
+SELECT extract(epoch FROM min(next_at) - now())::float8 FROM {schema}.channel_calls WHERE state <> 'done'
+"""
+# Only by whoever still holds the claim: a worker that slept through its lease has nothing to say any more.
+_PUT_BACK = """
+UPDATE {schema}.channel_calls
+   SET state = %(state)s, next_at = now() + %(pause_s)s * interval '1 second', claimed_until = now(),
+       tries = %(tries)s, not_found = %(not_found)s, last_answer = %(last_answer)s
+ WHERE id = %(id)s AND claimed_at = %(claimed_at)s AND state = 'sent'
+"""
+# Not while the question is under way, and not again at once: many who ask at the same time cause one question.
+_NUDGE = """
+UPDATE {schema}.channel_calls SET next_at = now()
+ WHERE subject = %s AND state = 'sent' AND next_at > now() AND claimed_until <= now()
+   AND claimed_at < now() - interval '500 milliseconds'
+"""
+
+
+_WAKE = "NOTIFY {schema}"
+
+_requests: msgspec.json.Decoder[Charge | RefundCharge] = msgspec.json.Decoder(Charge | RefundCharge)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A call in the hands of one worker, and the event that set it in motion."""
+
+    call: Call
+    correlation: str
+    causation: str
+    claimed_at: datetime
+
+
+async def follow(connection: AsyncConnection[Any], book: str) -> bool:
+    """Take one page of the log into the work list; whether the end of the log was not reached yet."""
+    async with connection.transaction():
+        row = await (await connection.execute(in_book(_LOCK_CHECKPOINT, book))).fetchone()
+        if row is None:
+            return False  # another worker is at it
+        checkpoint: int = row[0]
+        head: int = (await _one(connection, _HEAD, book))[0]
+        until = min(head, checkpoint + PAGE)
+        if until == checkpoint:
+            return False
+        cursor = await connection.execute(in_book(_READ, book), (checkpoint, until, _TOPICS), binary=True)
+        facts = [recorded(row) for row in await cursor.fetchall()]
+        opened = [row for fact in facts if (row := _opened(fact)) is not None]
+        closed = [name for fact in facts if (name := closed_by(fact.event)) is not None]
+        if opened:
+            await connection.cursor().executemany(in_book(_OPEN, book), opened)
+        if closed:
+            await connection.execute(in_book(_CLOSE, book), (closed,))
+        await connection.execute(in_book(_MOVE_CHECKPOINT, book), (until,))
+    return until < head
+
+
+def request_of(event: Event) -> Charge | RefundCharge | None:
+    """What a channel is asked for because of this event."""
+    match event:
+        case PaymentAttemptInitiated():
+            return Charge(
+                attempt_id=event.attempt,
+                amount=event.amount,
+                currency=event.currency,
+                token=event.token or CARD_ON_FILE,
+                order_reference=event.order_reference,
+                merchant=event.merchant,
+            )
+        case TopUpRequested():
+            return Charge(
+                attempt_id=event.attempt,
+                amount=event.amount,
+                currency=event.currency,
+                token=event.token or CARD_ON_FILE,
+                order_reference=event.id,
+                merchant=HOUSE,
+            )
+        case RefundRequested():
+            return RefundCharge(
+                refund_id=event.id,
+                attempt_id=event.attempt,
+                channel_reference=event.channel_reference,
+                amount=event.amount,
+                currency=event.currency,
+            )
+    return None
+
+
+def closed_by(event: Event) -> str | None:
+    """The call whose outcome this event records."""
+    match event:
+        case PaymentCaptured() | PaymentAttemptDeclined() | PaymentReceiptUnapplied():
+            return event.attempt
+        case RefundSucceeded() | RefundFailed():
+            return event.id
+        case TopUpSucceeded() | TopUpFailed():
+            return attempt_id(event.id, 1)
+    return None
+
+
+def _opened(fact: Recorded) -> tuple[str, str, str, str, bytes, str, str] | None:
+    event, request = fact.event, request_of(fact.event)
+    match event, request:
+        case PaymentAttemptInitiated(), Charge(attempt_id=name):
+            kind, channel = "charge", event.channel
+        case TopUpRequested(), Charge(attempt_id=name):
+            kind, channel = "top_up", event.channel
+        case RefundRequested(), RefundCharge(refund_id=name):
+            kind, channel = "refund", event.channel
+        case _:
+            return None
+    causation = f"{fact.stream}.{fact.version}"
+    return name, kind, fact.stream, channel, msgspec.json.encode(request), fact.metadata.correlation, causation
+
+
+async def claim(connection: AsyncConnection[Any], book: str, *, limit: int, lease_s: float) -> list[Claim]:
+    """Take at most `limit` calls whose time has come; that they are sent is committed when this returns."""
+    cursor = await connection.execute(in_book(_CLAIM, book), {"limit": limit, "lease_s": lease_s})
+    return [
+        Claim(Call(name, channel, _requests.decode(request), *call), correlation, causation, claimed_at)
+        for name, channel, request, *call, correlation, causation, claimed_at in await cursor.fetchall()
+    ]
+
+
+async def put_back(connection: AsyncConnection[Any], book: str, held: Claim, step: Step, answer: str) -> None:
+    """Let go of a call: what becomes of it next, and in a word what was answered."""
+    values = {
+        "id": held.call.id,
+        "claimed_at": held.claimed_at,
+        "state": step.state,
+        "pause_s": step.pause_s,
+        "tries": step.tries,
+        "not_found": step.not_found,
+        "last_answer": answer,
+    }
+    await connection.execute(in_book(_PUT_BACK, book), values)
+
+
+async def seconds_to_next(connection: AsyncConnection[Any], book: str) -> float | None:
+    """How long until a call falls due, negative if it is overdue; None when nothing is open."""
+    (seconds,) = await _one(connection, _NEXT, book)
+    return None if seconds is None else float(seconds)
+
+
+async def nudge(connection: AsyncConnection[Any], book: str, subject: str) -> bool:
+    """Have the channel asked now about a payment or top-up (with its refunds) whose outcome is unknown."""
+    cursor = await connection.execute(in_book(_NUDGE, book), (subject,))
+    if not cursor.rowcount:
+        return False
+    await connection.execute(in_book(_WAKE, book))
+    return True
+
+
+async def _one(connection: AsyncConnection[Any], statement: LiteralString, book: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = await (await connection.execute(in_book(statement, book))).fetchone()
+    if row is None:
+        raise AssertionError(f"no row in {book}: {statement}")
+    return row

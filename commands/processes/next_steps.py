@@ -1,0 +1,107 @@
+"""Next steps: what each answer of a channel leads to. Pure: a call and a verdict in, a step out.
+
+    due ──sent──▶ an outcome                                  done, and recorded
+                  silence, a broken answer, "pending"         sent: ask what became of it, later and later, for ever
+                  nothing was ever sent    a charge           done: declined, the payer may try again
+                                           a refund           due: we owe it, so it is sent again
+    sent ─asked─▶ the channel knows no such id, twice         due: it never came; sent again under the same id
+
+Time alone decides nothing: an outcome that nobody knows stays unknown.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from commands.channels.channel import (
+    ChannelRequest,
+    Charge,
+    Charged,
+    Declined,
+    NotFound,
+    NotSent,
+    QueryCharge,
+    QueryRefund,
+    RefundCharge,
+    RefundDeclined,
+    Refunded,
+    Unknown,
+    Verdict,
+    as_asked,
+)
+
+State = Literal["due", "sent", "done"]
+
+# How long to wait before the n-th question; the last one goes on for ever.
+PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+# A request may still be on its way when the channel is first asked: it is believed the second time.
+NOT_FOUND_IS_BELIEVED_AFTER = 2
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call that was claimed. `was`: the state it was claimed in; `sends` counts the sending it was claimed for."""
+
+    id: str
+    channel: str
+    request: Charge | RefundCharge
+    was: State
+    sends: int
+    tries: int
+    not_found: int
+    last_answer: str | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What becomes of the call: its state, the pause before it is taken up again, and what is recorded."""
+
+    state: State
+    pause_s: float = 0
+    tries: int = 0
+    not_found: int = 0
+    record: Verdict | None = None
+
+
+def question_of(call: Call) -> ChannelRequest:
+    """What the channel is asked now: the request itself while it was never sent, else what became of it."""
+    match call.was, call.request:
+        case "due", request:
+            return request
+        case _, Charge(attempt_id=attempt):
+            return QueryCharge(attempt)
+        case _, RefundCharge(refund_id=refund):
+            return QueryRefund(refund)
+
+
+def pause_s(tries: int) -> float:
+    return PAUSES_S[min(tries, len(PAUSES_S) - 1)]
+
+
+def ask_again(call: Call, *, not_found: int = 0, record: Verdict | None = None) -> Step:
+    """It may have happened: the only safe thing is to ask."""
+    return Step("sent", pause_s(call.tries), call.tries + 1, not_found, record)
+
+
+def send_again(call: Call) -> Step:
+    """It surely did not happen; the channel does a thing once for each id, should that ever prove wrong."""
+    return Step("due", pause_s(call.sends - 1), call.tries)
+
+
+def step_after(call: Call, verdict: Verdict) -> Step:
+    """What becomes of the call now that this was answered to `question_of` it."""
+    # The answer to a question carries no sum of ours, so it is compared here.
+    judged = as_asked(verdict, call.request.amount, call.request.currency)
+    match judged:
+        case Charged() | Declined() | Refunded() | RefundDeclined():
+            return Step("done", tries=call.tries, record=judged)
+        case NotFound() if call.not_found + 1 < NOT_FOUND_IS_BELIEVED_AFTER:
+            return ask_again(call, not_found=call.not_found + 1)
+        case NotFound():
+            return send_again(call)
+        case NotSent() if call.was == "sent":
+            return ask_again(call, not_found=call.not_found)
+        case NotSent() if call.sends == 1 and isinstance(call.request, Charge):
+            return Step("done", tries=call.tries, record=judged)
+        case NotSent():
+            return send_again(call)
+        case Unknown(reason):
+            return ask_again(call, record=None if reason == call.last_answer else judged)

@@ -1,0 +1,259 @@
+"""Worker: for every book, follows the log, calls the channels, and lets timers run out. Any number may run at once.
+
+A call's life here: claimed and committed as `sent` ──▶ asked over the dispatcher ──▶ the answer recorded through the
+writers ──▶ put back for another question, or done. Killed anywhere in between, the call is asked about again when its
+lease has run out.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from commands.channel_results import command_for, key_for
+from commands.channels.channel import NotSent, Unknown, Verdict
+from commands.channels.dispatcher import Dispatcher
+from commands.channels.registry import Registry
+from commands.deciders import DECIDERS
+from commands.envelope import Answer, Part, own_envelope
+from commands.handler import Handler
+from commands.processes import channel_calls
+from commands.processes.channel_calls import Claim
+from commands.processes.next_steps import Step, ask_again, question_of, step_after
+from commands.processes.timers import DueHolds, expire_holds
+from commands.submitting import submit
+from commands.writer import Writers
+from ledger.errors import ChannelNotFound, Refusal
+from ledger.store.append import Appender
+from ledger.store.connection import Database, in_book
+from ledger.store.schema import schema_of
+
+logger = logging.getLogger(__name__)
+
+CALLS_AT_ONCE = 64
+_POOL_SIZE = 6
+_BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
+# Hints wake everything here; these are the pauses after which it looks without one.
+_LOOK_S = 1.0
+_LOOK_FOR_BOOKS_S = 1.0
+# A busy book hints with every batch: one look serves many.
+_SHORTEST_PAUSE_S = 0.02
+_PAUSE_AFTER_TROUBLE_S = 0.5
+# What a claim lasts beyond the longest conversation with a channel. Where recording takes longer still, the channel is
+# only asked once more than needed.
+_LEASE_MARGIN_S = 2.0
+_LAST_WORDS_S = 3.0
+
+_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+async def run_worker(database: Database, channels: Registry, due_holds: DueHolds, stop: asyncio.Event) -> None:
+    """Work for all books, also those that are made meanwhile, until `stop` is set. A bug ends it with an exception."""
+    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
+    pool = database.pool(size=_POOL_SIZE)
+    try:
+        async with Dispatcher(channels) as dispatcher:
+            await pool.open()
+            worker = Worker(database, pool, writers, dispatcher, channels, due_holds)
+            try:
+                await _until(stop, worker.run())
+            finally:
+                await worker.finish(_LAST_WORDS_S)
+    finally:
+        await pool.close()
+        await asyncio.to_thread(writers.stop)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Run the work until it fails or is stopped."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        working.result()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+class Worker:
+    """The work of one process. `wake` is one event a book, set by hints of the database and by the work itself."""
+
+    def __init__(
+        self,
+        database: Database,
+        pool: AsyncConnectionPool,
+        writers: Writers,
+        dispatcher: Dispatcher,
+        channels: Registry,
+        due_holds: DueHolds,
+    ) -> None:
+        self._database, self._pool, self._writers = database, pool, writers
+        self._dispatcher, self._due_holds = dispatcher, due_holds
+        longest_ms = max((channels.settings(name).total_ms for name in channels.names()), default=0)
+        self._lease_s = longest_ms / 1000 + _LEASE_MARGIN_S
+        self._log_grew: dict[str, asyncio.Event] = {}
+        self._calls_due: dict[str, asyncio.Event] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._patiently(lambda: self._begin_new_books(tasks))
+            tasks.create_task(self._steadily(self._listen))
+            while True:
+                await asyncio.sleep(_LOOK_FOR_BOOKS_S)
+                await self._patiently(lambda: self._begin_new_books(tasks))
+
+    async def finish(self, patience_s: float) -> None:
+        """Let the calls that are under way end, for a moment; what is cut off is asked about by whoever comes next."""
+        if self._calls:
+            _, late = await asyncio.wait(self._calls, timeout=patience_s)
+            for call in late:
+                call.cancel()
+
+    async def _begin_new_books(self, tasks: asyncio.TaskGroup) -> None:
+        async with self._pool.connection() as connection:
+            books = [name for (name,) in await (await connection.execute(_BOOKS)).fetchall()]
+        for book in books:
+            if book not in self._log_grew:
+                self._log_grew[book], self._calls_due[book] = asyncio.Event(), asyncio.Event()
+                for work in (self._follow, self._call, self._let_timers_run_out):
+                    tasks.create_task(self._steadily(partial(work, book)))
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it once; while the database is away, wait for it. A bug is not caught."""
+        while True:
+            try:
+                return await work()
+            except _TROUBLE as trouble:
+                logger.warning("the worker waits for the database: %s", trouble)
+                await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
+
+    async def _steadily(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it for ever."""
+        while True:
+            await self._patiently(work)
+
+    async def _listen(self) -> None:
+        """Pass on the hints that a book has changed, until the connection is lost."""
+        heard: dict[str, str] = {}
+        async with await self._database.connect_async() as connection:
+            while True:
+                for book in self._log_grew.keys() - heard.values():
+                    await connection.execute(in_book("LISTEN {schema}", book))
+                    heard[schema_of(book)] = book
+                async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
+                    self._wake(heard[hint.channel])
+
+    def _wake(self, book: str) -> None:
+        self._log_grew[book].set()
+        self._calls_due[book].set()
+
+    # --- the log ----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, book: str) -> None:
+        """Take what is new into the work list, then wait for more."""
+        self._log_grew[book].clear()
+        async with self._pool.connection() as connection:
+            more = await channel_calls.follow(connection, book)
+        self._calls_due[book].set()
+        await asyncio.sleep(_SHORTEST_PAUSE_S)
+        if not more:
+            await _wait(self._log_grew[book], _LOOK_S)
+
+    # --- the channels -----------------------------------------------------------------------------------------------
+
+    async def _call(self, book: str) -> None:
+        """Begin the calls whose time has come, then wait for the next."""
+        self._calls_due[book].clear()
+        free = CALLS_AT_ONCE - len(self._calls)
+        if free <= 0:
+            await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            return
+        async with self._pool.connection() as connection:
+            claims = await channel_calls.claim(connection, book, limit=free, lease_s=self._lease_s)
+            to_next = None if claims else await channel_calls.seconds_to_next(connection, book)
+        for held in claims:
+            task = asyncio.create_task(self._carry_out(book, held))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        if not claims:
+            await asyncio.sleep(_SHORTEST_PAUSE_S)
+            await _wait(self._calls_due[book], _LOOK_S if to_next is None else max(0.0, min(_LOOK_S, to_next)))
+
+    async def _carry_out(self, book: str, held: Claim) -> None:
+        """One call. Whatever goes wrong here is about this call alone, and its lease brings it back."""
+        try:
+            step, answer = await self._ask_and_record(book, held)
+            async with self._pool.connection() as connection:
+                await channel_calls.put_back(connection, book, held, step, answer)
+        except _TROUBLE as trouble:
+            logger.warning("the call %s of %s waits for the database: %s", held.call.id, book, trouble)
+        except Exception:
+            logger.exception("the call %s of %s failed", held.call.id, book)
+        else:
+            self._calls_due[book].set()
+
+    async def _ask_and_record(self, book: str, held: Claim) -> tuple[Step, str]:
+        call = held.call
+        try:
+            verdict = await self._dispatcher.ask(call.channel, question_of(call))
+        except ChannelNotFound:
+            logger.exception("the call %s of %s is for a channel that is not configured", call.id, book)
+            verdict = NotSent("the channel is not configured")
+        step = step_after(call, verdict)
+        if step.record is None:
+            return step, _word(verdict)
+        refusal = await self._record(book, held, step.record)
+        if refusal is None:
+            return step, _word(step.record)
+        # What a channel says is true whether we can take it now or not: ask for it again.
+        logger.error("what became of %s in %s was refused: %s", call.id, book, refusal.detail)
+        return ask_again(call), f"refused: {refusal.code()}"
+
+    async def _record(self, book: str, held: Claim, verdict: Verdict) -> Refusal | None:
+        """Have it taken into the log; the refusal, if it was refused. Raises a decider's bug."""
+        call = held.call
+        command = command_for(call.id, call.channel, verdict)
+        if command is None:
+            raise AssertionError(f"{call.id} is the id of nothing")
+        envelope = own_envelope(
+            key_for(call.id, verdict),
+            actor=f"channel:{call.channel}",
+            correlation=held.correlation,
+            causation=held.causation,
+        )
+        try:
+            answer = await submit(self._writers, book, Part(envelope, command))
+        except Refusal as refusal:
+            return refusal
+        if answer.error is not None:
+            raise answer.error
+        return answer.refusal
+
+    # --- timers -----------------------------------------------------------------------------------------------------
+
+    async def _let_timers_run_out(self, book: str) -> None:
+        try:
+            await expire_holds(book, self._due_holds, self._submit)
+        except Refusal as refusal:
+            logger.warning("the timers of %s wait: %s", book, refusal.detail)
+        await asyncio.sleep(_LOOK_S)
+
+    async def _submit(self, book: str, part: Part) -> Answer:
+        return await submit(self._writers, book, part)
+
+
+def _word(verdict: Verdict) -> str:
+    """What was answered, for people; of silence its reason, which the next answer is compared with."""
+    return verdict.reason if isinstance(verdict, Unknown | NotSent) else type(verdict).__name__
+
+
+async def _wait(event: asyncio.Event, patience_s: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), patience_s)

@@ -1,0 +1,173 @@
+"""Refunds: money that goes back to the payer, recorded in the stream of the payment it belongs to.
+
+RequestRefund ──▶ succeeded (into the wallet it came from: final in the one commit)
+              └─▶ processing ──RecordRefundResult──▶ succeeded
+                                                └──▶ failed (the merchant has it back, exactly)
+"""
+
+from commands.books import Books
+from commands.channel_facts import check_amount, imagined, is_news, with_effect, without_effect
+from commands.channels.channel import RefundDeclined, Refunded, Unknown, Verdict, as_asked
+from commands.envelope import Command, Decision, Envelope
+from commands.handler import Decider, Needs
+from commands.system_accounts import with_accounts
+from ledger.chart import merchant_pending
+from ledger.errors import PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
+from ledger.events.event import Event
+from ledger.events.refunds import (
+    RefundFailed,
+    RefundPaidToWallet,
+    RefundRequested,
+    RefundSucceeded,
+    RefundUnanswered,
+    RefundUnapplied,
+    payment_of_refund,
+    refund_id,
+)
+from ledger.payment_state import PROCESSING, SUCCEEDED, Payment, Refund, fold
+from ledger.payment_views import refund_view
+
+
+class RequestRefund(Command, frozen=True):
+    """Give back `amount` minor units of a payment; None: all that is left of it. The receipt tells the refund's id."""
+
+    payment: str
+    amount: int | None = None
+    reason: str = ""
+
+
+class RecordRefundResult(Command, frozen=True):
+    """What the channel says became of a refund."""
+
+    refund: str
+    channel: str
+    verdict: Verdict
+
+
+def request(books: Books, command: RequestRefund, envelope: Envelope) -> Decision:
+    payment = fold(books.recorded(command.payment)) if command.payment.startswith("pay_") else None
+    if payment is None:
+        raise PaymentNotFound(payment=command.payment)
+    if payment.status != SUCCEEDED:
+        raise PaymentStateInvalid(
+            f"Only a payment that has succeeded is given back; this one is {payment.status}.",
+            payment=command.payment,
+            payment_status=payment.status,
+            expected_status=SUCCEEDED,
+        )
+    amount = payment.refundable if command.amount is None else command.amount
+    if command.amount is not None:
+        check_amount(command.amount)
+    # Measured against the capture and every refund that has not failed: only money we hold can go back.
+    if amount > payment.refundable or amount == 0:
+        raise RefundExceedsPayment(pointer="/amount", amount=amount, refundable=payment.refundable)
+    name = refund_id(command.payment, len(payment.refunds) + 1)
+    short = _short(books, payment, amount)
+    attempt = payment.paying_attempt
+    created = payment.created
+    event: Event
+    if attempt is not None:
+        event = RefundRequested(
+            id=name,
+            payment=created.id,
+            merchant=created.merchant,
+            channel=attempt.channel,
+            attempt=attempt.id,
+            channel_reference=attempt.reference,
+            amount=amount,
+            currency=created.currency,
+            short=short,
+            reason=command.reason,
+        )
+    elif created.customer is not None:
+        event = RefundPaidToWallet(
+            id=name,
+            payment=created.id,
+            merchant=created.merchant,
+            customer=created.customer,
+            amount=amount,
+            currency=created.currency,
+            short=short,
+            reason=command.reason,
+        )
+    else:
+        raise AssertionError(f"{created.id} was paid by nobody")
+    view = refund_view(imagined(books, command.payment, [event]), name)
+    view.position = None
+    return Decision(with_accounts(books, [(command.payment, event)]), view, status=201 if attempt is None else 202)
+
+
+def _short(books: Books, payment: Payment, amount: int) -> int:
+    """How much of the amount the merchant's sales do not cover."""
+    sales = books.find_account(merchant_pending(payment.created.merchant, payment.created.currency))
+    covered = 0 if sales is None else max(0, sales.available)
+    return max(0, amount - covered)
+
+
+def record_result(books: Books, command: RecordRefundResult, envelope: Envelope) -> Decision:
+    payment, refund, channel = _payment_and_refund(books, command)
+    stream, created = payment.created.id, payment.created
+    verdict = as_asked(command.verdict, refund.amount, created.currency)
+    match verdict:
+        case Refunded() if verdict.channel_reference in (refund.reference, *refund.unapplied):
+            return without_effect(refund.id, "duplicate", payment.position)
+        case Refunded() if refund.status != PROCESSING:
+            unapplied = RefundUnapplied(
+                id=refund.id,
+                channel=channel,
+                channel_reference=verdict.channel_reference,
+                amount=refund.amount,
+                currency=created.currency,
+                because=f"the refund has {refund.status} already",
+            )
+            return with_effect(books, stream, [unapplied], refund.id, "unapplied")
+        case Refunded():
+            succeeded = RefundSucceeded(
+                id=refund.id,
+                merchant=created.merchant,
+                channel=channel,
+                channel_reference=verdict.channel_reference,
+                amount=refund.amount,
+                currency=created.currency,
+            )
+            return with_effect(books, stream, [succeeded], refund.id, "recorded")
+        case RefundDeclined() if refund.status == PROCESSING:
+            failed = RefundFailed(
+                id=refund.id,
+                merchant=created.merchant,
+                amount=refund.amount,
+                currency=created.currency,
+                short=refund.short,
+                group=verdict.reason,
+                message=verdict.message,
+            )
+            return with_effect(books, stream, [failed], refund.id, "recorded")
+        case Unknown() if is_news(verdict, refund.status == PROCESSING, refund.unanswered):
+            return with_effect(books, stream, [RefundUnanswered(refund.id, verdict.reason)], refund.id, "recorded")
+        case _:
+            # NotSent too: we owe the payer this money, so it is sent again and not given up.
+            return without_effect(refund.id, "ignored", payment.position)
+
+
+def _payment_and_refund(books: Books, command: RecordRefundResult) -> tuple[Payment, Refund, str]:
+    order = payment_of_refund(command.refund)
+    payment = fold(books.recorded(order)) if order else None
+    refund = None if payment is None else payment.refund(command.refund)
+    # A channel speaks for what was sent to it, and for nothing else.
+    if payment is None or refund is None or refund.channel is None or refund.channel != command.channel:
+        raise RefundNotFound(refund=command.refund, channel=command.channel)
+    return payment, refund, refund.channel
+
+
+def _request_needs(command: RequestRefund) -> Needs:
+    return Needs(streams=(command.payment,))
+
+
+def _result_needs(command: RecordRefundResult) -> Needs:
+    return Needs(streams=(payment_of_refund(command.refund),))
+
+
+DECIDERS: dict[type[Command], Decider] = {
+    RequestRefund: Decider(request, _request_needs),
+    RecordRefundResult: Decider(record_result, _result_needs),
+}
