@@ -14,7 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from api.text_rules import holds_card_number, holds_forbidden_character, is_plain_character, is_sensitive_name
+from api.text_rules import (
+    holds_card_number,
+    holds_forbidden_character,
+    is_plain_character,
+    is_sensitive_name,
+    reads_as_card_number,
+)
 from ledger.errors import (
     BodyTooLarge,
     JsonDuplicateKey,
@@ -42,8 +48,9 @@ _LONGEST_NAMED_KEY = 64
 _UTF8_BOM = b"\xef\xbb\xbf"
 _ASCII = bytes(range(128))
 _AS_LONG_NUMBERS = bytes(ord("0") if byte in b"0123456789 -" else byte for byte in range(256))
-_LONG_NUMBER = re.compile(rb"0{13,}")
 _FEWEST_CARD_DIGITS = 13
+_LONG_NUMBER = b"0" * _FEWEST_CARD_DIGITS
+_END_OF_NUMBER = re.compile(rb"[^0]|$")
 _FEWEST_LARGE_INTEGER_DIGITS = 19
 
 # Objects repeat themselves: the names of their keys are judged once and remembered, within bounds.
@@ -60,7 +67,7 @@ def parse(raw: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, max_nodes: 
 
     `max_depth` counts nested objects and arrays, `max_nodes` commas and opening brackets outside of texts. Control
     characters are refused in every text, newline and tab too. Raises BodyTooLarge, PanNotAllowed,
-    SensitiveFieldNotAllowed, TextForbiddenCharacter or one of the Json refusals, with a JSON pointer where one is known.
+    SensitiveFieldNotAllowed, TextForbiddenCharacter or one of the Json refusals, with a JSON pointer if it is known.
     """
     if len(raw) > max_bytes:
         raise BodyTooLarge(max_bytes=max_bytes)
@@ -79,7 +86,7 @@ def parse(raw: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, max_nodes: 
     except (ValueError, RecursionError):
         return _parse_carefully(text, max_depth)
     opened = raw.count(b"{") + raw.count(b"[")
-    if (opened > max_depth and _is_deeper(value, max_depth)) or not _is_harmless(raw):
+    if (opened > max_depth and _is_deeper(value, max_depth)) or not _is_harmless(_without_escapes(raw, value)):
         return _parse_carefully(text, max_depth)
     return value
 
@@ -152,28 +159,52 @@ def _is_deeper(value: JsonValue, max_depth: int) -> bool:
     return bool(level)
 
 
+def _without_escapes(raw: bytes, value: JsonValue) -> bytes:
+    """The body, or its value written anew: many writers escape what is not ASCII, and the proof reads no escapes."""
+    if b"\\" not in raw:
+        return raw
+    return _PLAIN_WRITER.encode(value).encode(errors="surrogatepass")
+
+
+_PLAIN_WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+
+
 def _is_harmless(raw: bytes) -> bool:
     """Whether no text of this well-formed body can be refused and no integer passes 64 bits; False is only a doubt."""
-    if b"\\" in raw or b"\x7f" in raw:
-        return False
-    if not raw.isascii() and not all(map(is_plain_character, set(raw.translate(None, _ASCII).decode()))):
+    if b"\\" in raw or b"\x7f" in raw or not _is_plain(raw):
         return False
     # Long runs of digits, spaces and dashes are rare. Without escapes, an odd number of quotes before one means a text.
-    quotes = 0
-    counted_to = 0
-    for number in _LONG_NUMBER.finditer(raw.translate(_AS_LONG_NUMBERS)):
-        start, end = number.span()
-        digits = len(raw[start:end].translate(None, b" -"))
-        if digits < _FEWEST_CARD_DIGITS:
+    numbers = raw.translate(_AS_LONG_NUMBERS)
+    end = quotes = counted_to = innocent_to = 0
+    while (start := numbers.find(_LONG_NUMBER, end)) >= 0:
+        end = _end_of_number(numbers, start)
+        number = raw[start:end].strip(b" -")
+        digits = len(number.translate(None, b" -"))
+        if digits < _FEWEST_CARD_DIGITS or start < innocent_to:
             continue
         quotes += raw.count(b'"', counted_to, start)
         counted_to = start
         if quotes % 2:
-            if holds_card_number(raw[raw.rfind(b'"', 0, start) + 1 : raw.find(b'"', end)].decode()):
-                return False
+            if reads_as_card_number(number.decode()):
+                # It may still be a piece of a UUID or an IBAN: the whole text tells.
+                innocent_to = raw.index(b'"', end)
+                if holds_card_number(raw[raw.rindex(b'"', 0, start) + 1 : innocent_to].decode()):
+                    return False
         elif digits >= _FEWEST_LARGE_INTEGER_DIGITS:
             return False
     return True
+
+
+def _is_plain(raw: bytes) -> bool:
+    if raw.isascii():
+        return True
+    exotic = set(raw.translate(None, _ASCII).decode(errors="surrogatepass"))
+    return all(map(is_plain_character, exotic))
+
+
+def _end_of_number(numbers: bytes, start: int) -> int:
+    found = _END_OF_NUMBER.search(numbers, start)
+    return found.start() if found else len(numbers)
 
 
 # --- the careful way ------------------------------------------------------------------------------------------------
@@ -204,7 +235,7 @@ def _integer_or_flaw(digits: str) -> int | _Flaw:
 
 _CAREFUL = json.JSONDecoder(
     object_pairs_hook=_object_or_flaw,
-    parse_int=_integer_or_flaw,  # type: ignore[arg-type]
+    parse_int=_integer_or_flaw,
     parse_float=lambda _: _Flaw(JsonFractionalNumber),
     parse_constant=lambda _: _Flaw(JsonNonFinite),
 )

@@ -29,8 +29,9 @@ _BETWEEN_CHARACTER = re.compile(rf"[{_BETWEEN}]")
 _UUID_OR_LONG_HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,})(?![0-9A-Za-z])"
 )
-_IBAN_START = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?=[ -]?[0-9A-Za-z])")
-# The IBAN registry (SWIFT, release 99): how long the IBANs of a country are.
+# Looked for at every place, since the text after an IBAN may be another one.
+_IBAN = re.compile(r"(?<![0-9A-Za-z])(?=([A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]){11,30}))")
+# How long the IBANs of a country are, from SWIFT's IBAN registry.
 _IBANS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29"
     " ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20"
@@ -39,8 +40,9 @@ _IBANS = (
     " YE30"
 )
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBANS.split()}
+_LETTERS_AS_NUMBERS = {ord("A") + at: str(10 + at) for at in range(26)}
 _CARD_LENGTHS = range(13, 20)
-_SHORTEST_CARD = 13
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # Twice a digit, less 9 where that has two digits.
 
 _SENSITIVE_NAMES = frozenset(
     {"pin", "cardpin", "pinblock", "pinnumber", "csc", "cav2", "securitycode", "cardsecuritycode", "trackdata"}
@@ -63,14 +65,41 @@ def is_sensitive_name(name: str) -> bool:
 
 def holds_card_number(text: str) -> bool:
     """Whether 13 to 19 digits that pass the Luhn check stand in the text as one number or as neighbouring groups."""
-    if len(text) < _SHORTEST_CARD and text.isascii():
+    if len(text) < _CARD_LENGTHS.start and text.isascii():
         return False
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if not _LONG_NUMBER.search(text):
         return False
     text = _UUID_OR_LONG_HEX.sub("x", text)
-    return _some_number_passes_luhn(text) and _some_number_passes_luhn(_without_ibans(text))
+    return _some_number_is_a_card(text) and _some_number_is_a_card(_without_ibans(text))
+
+
+def reads_as_card_number(number: str) -> bool:
+    """Whether neighbouring groups of digits in `number`, which holds nothing but digits and what separates them, have
+    13 to 19 digits together and pass the Luhn check; in linear time."""
+    if number.isdecimal():
+        if len(number) not in _CARD_LENGTHS:
+            return False
+        total = sum(map(int, number[-1::-2])) + sum(_DOUBLED[int(digit)] for digit in number[-2::-2])
+        return total > 0 and total % 10 == 0  # A run of zeros is no card.
+    ends = list(accumulate(map(len, _GROUP.findall(number))))
+    digits = [int(character) for character in number if character.isdecimal()]
+    # Sums up to each place, with the digits at even places doubled, and with those at odd places doubled.
+    sums = [
+        list(accumulate((_DOUBLED[digit] if at % 2 == parity else digit for at, digit in enumerate(digits)), initial=0))
+        for parity in (0, 1)
+    ]
+    nearest = 0
+    for start in [0, *ends[:-1]]:
+        while nearest < len(ends) and ends[nearest] - start < _CARD_LENGTHS.start:
+            nearest += 1
+        for end in ends[nearest : nearest + len(_CARD_LENGTHS)]:
+            # The last digit is not doubled, so those are whose place has the parity of the end.
+            total = sums[end % 2][end] - sums[end % 2][start]
+            if end - start in _CARD_LENGTHS and total > 0 and total % 10 == 0:
+                return True
+    return False
 
 
 def is_plain_character(character: str) -> bool:
@@ -88,59 +117,29 @@ def normal_form(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def _some_number_passes_luhn(text: str) -> bool:
-    return any(_groups_pass_luhn(number.group()) for number in _LONG_NUMBER.finditer(text))
-
-
-def _groups_pass_luhn(number: str) -> bool:
-    """Whether some neighbouring groups of digits make a card number; linear in the length of `number`."""
-    digits = [int(character) for character in number if character.isdecimal()]
-    doubled = [2 * digit if digit < 5 else 2 * digit - 9 for digit in digits]
-    # Sums up to each place, once with the digits at even places doubled and once with those at odd places.
-    sums = tuple(
-        list(accumulate((doubled[at] if at % 2 == parity else digits[at] for at in range(len(digits))), initial=0))
-        for parity in (0, 1)
-    )
-    ends = list(accumulate(len(group) for group in _GROUP.findall(number)))
-    starts = [0, *ends[:-1]]
-    for first, start in enumerate(starts):
-        for end in ends[first : first + _CARD_LENGTHS.stop]:
-            if end - start >= _CARD_LENGTHS.stop:
-                break
-            # Luhn doubles every second digit from the last but one; a run of zeros is no card.
-            total = sums[end % 2][end] - sums[end % 2][start]
-            if end - start in _CARD_LENGTHS and total > 0 and total % 10 == 0:
-                return True
-    return False
+def _some_number_is_a_card(text: str) -> bool:
+    return any(reads_as_card_number(number.group()) for number in _LONG_NUMBER.finditer(text))
 
 
 def _without_ibans(text: str) -> str:
     """The text with each IBAN, compact or in groups, replaced by a letter."""
     kept = []
     done = 0
-    for found in _IBAN_START.finditer(text):
-        end = _end_of_iban(text, found.start()) if found.start() >= done else None
-        if end is not None:
-            kept += [text[done : found.start()], "x"]
-            done = end
+    for found in _IBAN.finditer(text):
+        start = found.start()
+        length = _length_of_iban(found[1]) if start >= done else 0
+        if length and not text[start + length : start + length + 1].isalnum():
+            kept += [text[done:start], "x"]
+            done = start + length
     return "".join([*kept, text[done:]])
 
 
-def _end_of_iban(text: str, start: int) -> int | None:
-    """Where the IBAN that begins here ends: by its country's length and its check digits (ISO 7064 mod 97-10)."""
-    length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
-    if length is None:
-        return None
-    compact = ""
-    end = start
-    while end < len(text) and len(compact) < length:
-        character = text[end]
-        if character.isascii() and character.isalnum():
-            compact += character
-        elif character not in " -":
-            return None
-        end += 1
-    if len(compact) < length or (end < len(text) and text[end].isalnum()):
-        return None
-    number = int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4]))
-    return end if number % 97 == 1 else None
+def _length_of_iban(text: str) -> int:
+    """How long the IBAN is that begins the text, by its country and its check digits (ISO 7064 mod 97-10), or 0."""
+    letters = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    compact = text.replace(" ", "").replace("-", "")[:letters].upper()
+    if not letters or len(compact) < letters:
+        return 0
+    if int((compact[4:] + compact[:4]).translate(_LETTERS_AS_NUMBERS)) % 97 != 1:
+        return 0
+    return next(end for end in range(letters, len(text) + 1) if sum(map(str.isalnum, text[:end])) == letters)

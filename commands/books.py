@@ -97,7 +97,8 @@ class Books:
 
     def load_streams(self, found: dict[str, list[Recorded]]) -> None:
         for stream, events in found.items():
-            self._streams[stream] = events + self._unread.pop(stream, [])
+            known = self._streams[stream] = self._unread.pop(stream, [])
+            known[:0] = events  # The same list as before, from which a refusal takes back what was recorded.
 
     def load_references(self, found: dict[str, str | None]) -> None:
         self._references = found | self._references

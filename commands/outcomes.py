@@ -78,7 +78,8 @@ class Outcomes:
             waiting.looking = asyncio.create_task(self._look(book, waiting))
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(growth[2].wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await growth[2].wait()
         finally:
             waiting.growths.discard(growth)
         return growth[2].is_set()

@@ -82,9 +82,10 @@ UPDATE {schema}.channel_calls
        tries = %(tries)s, not_found = %(not_found)s, last_answer = %(last_answer)s
  WHERE id = %(id)s AND claimed_at = %(claimed_at)s AND state = 'sent'
 """
-# Not while the question is under way, and not again at once: many who ask at the same time cause one question.
+# Not while the question is under way, and not again at once: many who ask at the same time cause one question. The time
+# is set to one that has passed for each of them.
 _NUDGE = """
-UPDATE {schema}.channel_calls SET next_at = now()
+UPDATE {schema}.channel_calls SET next_at = claimed_until
  WHERE subject = %s AND state = 'sent' AND next_at > now() AND claimed_until <= now()
    AND claimed_at < now() - interval '500 milliseconds'
 """

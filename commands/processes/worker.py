@@ -58,7 +58,7 @@ async def run_worker(database: Database, channels: Registry, due_holds: DueHolds
     try:
         async with Dispatcher(channels) as dispatcher:
             await pool.open()
-            worker = Worker(database, pool, writers, dispatcher, channels, due_holds)
+            worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop)
             try:
                 await _until(stop, worker.run())
             finally:
@@ -91,7 +91,9 @@ class Worker:
         dispatcher: Dispatcher,
         channels: Registry,
         due_holds: DueHolds,
+        stop: asyncio.Event,
     ) -> None:
+        self._stop = stop
         self._database, self._pool, self._writers = database, pool, writers
         self._dispatcher, self._due_holds = dispatcher, due_holds
         longest_ms = max((channels.settings(name).total_ms for name in channels.names()), default=0)
@@ -101,11 +103,11 @@ class Worker:
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """For ever."""
+        """Until it is stopped: by a cancellation, and by the event where a library has swallowed the cancellation."""
         async with asyncio.TaskGroup() as tasks:
             await self._patiently(lambda: self._begin_new_books(tasks))
             tasks.create_task(self._steadily(self._listen))
-            while True:
+            while not self._stop.is_set():
                 await asyncio.sleep(_LOOK_FOR_BOOKS_S)
                 await self._patiently(lambda: self._begin_new_books(tasks))
 
@@ -127,7 +129,7 @@ class Worker:
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it once; while the database is away, wait for it. A bug is not caught."""
-        while True:
+        while not self._stop.is_set():
             try:
                 return await work()
             except _TROUBLE as trouble:
@@ -135,15 +137,15 @@ class Worker:
                 await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
 
     async def _steadily(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it for ever."""
-        while True:
+        """Do it again and again."""
+        while not self._stop.is_set():
             await self._patiently(work)
 
     async def _listen(self) -> None:
         """Pass on the hints that a book has changed, until the connection is lost."""
         heard: dict[str, str] = {}
         async with await self._database.connect_async() as connection:
-            while True:
+            while not self._stop.is_set():
                 for book in self._log_grew.keys() - heard.values():
                     await connection.execute(in_book("LISTEN {schema}", book))
                     heard[schema_of(book)] = book
@@ -255,5 +257,7 @@ def _word(verdict: Verdict) -> str:
 
 
 async def _wait(event: asyncio.Event, patience_s: float) -> None:
+    # Not wait_for, which in Python 3.11 loses a cancellation that comes at the moment of the event.
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), patience_s)
+        async with asyncio.timeout(patience_s):
+            await event.wait()

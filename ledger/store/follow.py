@@ -1,6 +1,6 @@
 """Follow: the log in pages behind a position, for whoever keeps a checkpoint and takes each event exactly once.
 
-    transaction: lock the checkpoint ─▶ read the page behind it ─▶ write what follows from it ─▶ move the checkpoint
+transaction: lock the checkpoint ─▶ read the page behind it ─▶ write what follows from it ─▶ move the checkpoint
 """
 
 from typing import LiteralString

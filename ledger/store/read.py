@@ -41,7 +41,7 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
 """
 _HEAD: LiteralString = "SELECT position, recorded_at FROM {schema}.log_head"
 _BOOKS: LiteralString = "SELECT name FROM ledger_control.books ORDER BY name"
-_CLOSED_PERIODS: LiteralString = "SELECT period FROM {schema}.closed_periods ORDER BY period"
+_CLOSED_PERIODS: LiteralString = "SELECT period FROM {schema}.closed_periods WHERE period > %s ORDER BY period LIMIT %s"
 
 # One statement, so that the position is the one that the balance was read at.
 _ACCOUNT_COLUMNS: LiteralString = """
@@ -125,9 +125,9 @@ def _opened(row: TupleRow) -> OpenedAccount:
     return OpenedAccount(Account(*standing), opening, opened_at, position)
 
 
-async def closed_periods(connection: AsyncConnection[Any], book: str) -> list[str]:
-    """The periods that are closed, in order."""
-    rows = await (await connection.execute(in_book(_CLOSED_PERIODS, book))).fetchall()
+async def closed_periods(connection: AsyncConnection[Any], book: str, *, after: str, limit: int) -> list[str]:
+    """At most `limit` closed periods behind one, in order."""
+    rows = await (await connection.execute(in_book(_CLOSED_PERIODS, book), (after, limit))).fetchall()
     return [period for (period,) in rows]
 
 

@@ -62,7 +62,7 @@ def test_no_caller_can_take_the_service_s_own_keys() -> None:
 
 
 def test_different_words_about_one_attempt_have_different_keys() -> None:
-    words = [charged(), charged(1), charged(reference="ch_2"), DECLINED, PENDING, NotSent("x"), refunded()]
-    words.append(REFUND_DECLINED)
+    words: list[Verdict] = [charged(), charged(1), charged(reference="ch_2"), DECLINED, PENDING, NotSent("x")]
+    words += [refunded(), REFUND_DECLINED]
     assert len({key_for("pay_1-1", word) for word in words}) == len(words)
     assert command_for("acc_1-1", CHANNEL, charged()) is None

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from commands.accounts import ChangeLimits, CloseAccount, FreezeAccount, OpenAccount, UnfreezeAccount
+from commands.books import Books
 from commands.entries import PostEntry, ReverseEntry
 from commands.envelope import Command
 from commands.holds import CaptureHold, ReleaseHold
 from commands.periods import ClosePeriod, ReopenPeriod
 from commands.transfers import PlaceHold, PostTransfer
+from ledger.events.accounts import AccountOpened
+from ledger.events.event import Metadata
 from ledger.journal import credit, debit
-from ledger.store.connection import Database
+from ledger.store.connection import Database, in_book
 from tests.writing import Pen, check_books, envelope, part, pen, said
 
 JANUARY = datetime(2026, 1, 15, tzinfo=UTC)
@@ -213,3 +216,54 @@ def test_an_atomic_batch_that_succeeds_is_found_again_by_its_key(writer: Pen) ->
     assert [answer.replayed for answer in again] == [True, True]
     other = writer.submit(parts, atomic=True, batch_key=envelope("batch-1", command=pay("3", "ada", "bob", 1)))()
     assert {answer.refusal.code() for answer in other if answer.refusal} == {"idempotency_key_reused"}
+
+
+def test_an_atomic_batch_that_is_refused_is_refused_again_under_its_key(writer: Pen) -> None:
+    """The money has come in the meantime; the first answer stands, and a fresh key asks anew."""
+    key, parts = envelope("batch-1"), [part(pay(name, "ada", "bob", 60), f"key-{name}") for name in ("1", "2")]
+    first = writer.submit(parts, atomic=True, batch_key=key)()
+    assert [answer.refusal and answer.refusal.code() for answer in first] == [None, "insufficient_funds"]
+    writer.do(pay("more", "cash", "ada", 100))
+    again = writer.submit(parts, atomic=True, batch_key=key)()
+    assert [answer.refusal and answer.refusal.code() for answer in again] == [None, "insufficient_funds"]
+    assert all(answer.replayed for answer in again)
+    assert first[1].refusal is not None
+    assert again[1].refusal is not None
+    assert again[1].refusal.facts == first[1].refusal.facts
+    anew = writer.submit(parts, atomic=True, batch_key=envelope("batch-2"))()
+    assert [answer.status for answer in anew] == [201, 201]
+
+
+def test_an_empty_batch_with_a_key_is_nobody_elses_trouble(writer: Pen) -> None:
+    """As when each transfer of an independent batch makes no sense."""
+    waiting = [
+        writer.submit([part(pay("1", "ada", "bob", 1))]),
+        writer.submit([], batch_key=envelope("empty")),
+        writer.submit([], atomic=True, batch_key=envelope("empty too")),
+        writer.submit([part(pay("2", "ada", "bob", 1))]),
+    ]
+    assert [[answer.status for answer in wait()] for wait in waiting] == [[201], [], [], [201]]
+
+
+def test_a_bug_outside_of_the_deciders_is_nobody_elses_either(database: Database, book: str, writer: Pen) -> None:
+    answered = writer.do(pay("1", "ada", "bob", 1), "lost")
+    with database.owner() as owner:
+        owner.execute(in_book("UPDATE {schema}.idempotency_keys SET position = 4000 WHERE key = 'lost'", book))
+    waiting = [
+        writer.submit([part(pay("2", "ada", "bob", 1))]),
+        writer.submit([part(pay("1", "ada", "bob", 1), "lost")]),
+        writer.submit([part(pay("3", "ada", "bob", 1))]),
+    ]
+    assert answered.status == 201
+    assert [wait()[0].status for wait in waiting] == [201, 500, 201]
+
+
+def test_what_is_read_late_is_taken_back_with_the_rest() -> None:
+    """A stream that was written to before it was read: undoing reaches both."""
+    books = Books({}, set(), 0, JANUARY)
+    mark = books.mark()
+    books.record("account/a", AccountOpened("a", "A", "asset", "EUR"), Metadata("me"), b"{}")
+    books.load_streams({"account/a": []})
+    assert len(books.history("account/a")) == 1
+    books.undo_to(mark)
+    assert books.history("account/a") == []

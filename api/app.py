@@ -1,0 +1,138 @@
+"""The application: all routes behind one door, and the document that describes them."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.answers import REPLAYED, Replayed, schemas_of
+from api.problems import document_problems, install, problem_response
+from api.routes import (
+    accounts,
+    audit,
+    batches,
+    channels,
+    customers,
+    entries,
+    events,
+    health,
+    holds,
+    merchants,
+    payments,
+    periods,
+    top_ups,
+    transfers,
+    trial_balance,
+)
+from api.routing import SECURITY_SCHEME, GuardedRoute
+from api.telemetry import Telemetry
+from api.transport import Door
+from api.wiring import World
+from commands.channels.registry import ADAPTERS
+
+VERSION = "0.1.0"
+_ROUTERS = (
+    transfers.router,
+    batches.router,
+    accounts.router,
+    entries.router,
+    entries.transfers_router,
+    holds.router,
+    trial_balance.router,
+    events.router,
+    audit.router,
+    periods.router,
+    merchants.router,
+    customers.router,
+    payments.router,
+    payments.refunds_router,
+    top_ups.router,
+    top_ups.top_ups_router,
+    channels.router,
+    health.router,
+)
+_RULES = {"/v1/batches": batches.BODY_RULE} | {channels.callback_path(name): channels.BODY_RULE for name in ADAPTERS}
+_DESCRIPTION = """\
+A double-entry payment ledger. Amounts are whole numbers of minor units; times are RFC 3339 with their offset.
+
+Every POST carries an `Idempotency-Key`: the same key and body again are answered with the first answer again, for ever.
+Every write answers with `Ledger-Position`, and every GET takes it as `min_position` to be sure to see that write.
+Refusals are `application/problem+json`; decide by their `code`.
+"""
+
+
+class Service:
+    """The whole service as one ASGI application; `world` is opened when the server starts."""
+
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[World]]) -> None:
+        self._opened = opened
+        self.api = make_api(self._lifespan)
+        self._door = Door(self.api, rules=_RULES)
+        self._outermost: ASGIApp = self._door
+
+    @asynccontextmanager
+    async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
+        async with self._opened() as world:
+            api.state.world = world
+            self._outermost = Telemetry(self._door, world.metrics)
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._outermost(scope, receive, send)
+
+
+def make_api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """The routes; without a lifespan they can be described and not called."""
+    api = FastAPI(
+        title="Ledger",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # The pages would load their scripts from strangers.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        redirect_slashes=False,
+    )
+    install(api)
+    api.add_exception_handler(Replayed, _answer_again)
+    for router in _ROUTERS:
+        api.router.routes.extend(router.routes)
+    api.openapi = lambda: _describe(api)  # type: ignore[method-assign]
+    return api
+
+
+async def _answer_again(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Replayed):
+        raise AssertionError(f"not a replay: {error!r}")
+    return problem_response(error.refusal, {REPLAYED: "true"})
+
+
+def _describe(api: FastAPI) -> dict[str, Any]:
+    if api.openapi_schema is None:
+        document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
+        routes = [route for route in api.routes if isinstance(route, GuardedRoute)]
+        bodies = {route.body for route in routes if route.body is not None}
+        _, definitions = models_json_schema(
+            [(body, "validation") for body in sorted(bodies, key=lambda body: body.__name__)],
+            ref_template="#/components/schemas/{model}",
+        )
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas |= definitions.get("$defs", {}) | schemas_of({kind for route in routes for kind in route.answers})
+        components["schemas"] = dict(sorted(schemas.items()))
+        components["securitySchemes"] = {SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}}
+        api.openapi_schema = document_problems(document)
+    return api.openapi_schema
+
+
+def description() -> str:
+    """The OpenAPI document as text, the same each time."""
+    return json.dumps(make_api().openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"

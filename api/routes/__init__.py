@@ -1,0 +1,1 @@
+"""Routes: one file per noun with its requests, its answers, its POST and its GET."""

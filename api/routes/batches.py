@@ -1,0 +1,246 @@
+"""/batches: up to 10,000 transfers in one request, each with its own key: all or none, or each for itself."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+from fastapi.exceptions import RequestValidationError
+from msgspec import UNSET, UnsetType
+from pydantic import ConfigDict
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from api.answers import POSITION, REPLAYED, answer
+from api.dependencies import CALLER, Caller, Rules, body_of, understood
+from api.fields import IdempotencyKey, Request
+from api.fingerprints import fingerprint
+from api.problems import problem_body
+from api.routes import transfers
+from api.routes.transfers import POSTING_REFUSALS, TransferRequest
+from api.routing import Router
+from api.transport import BodyRule
+from api.validation import refusal_of_validation
+from commands.envelope import Answer, Envelope, Part
+from ledger.errors import (
+    BatchEmpty,
+    BatchRejected,
+    BatchTooLarge,
+    DuplicateInBatch,
+    FieldError,
+    InternalError,
+    Refusal,
+    Unavailable,
+)
+
+ROUTE = "POST /v1/batches"
+MOST_TRANSFERS = 10_000
+BODY_RULE = BodyRule(max_bytes=8 * 1024 * 1024, max_nodes=1_000_000)
+router = Router("/v1/batches", "batches")
+
+_EXAMPLE: dict[str, Any] = {
+    "mode": "independent",
+    "transfers": [
+        {
+            "idempotency_key": "order-1729",
+            "debit_account": "cash",
+            "credit_account": "customer:17",
+            "amount": 1250,
+            "currency": "EUR",
+        }
+    ],
+}
+
+
+class BatchedTransfer(TransferRequest):
+    """A transfer with its key: sent alone with the same key, it is the same request."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLE["transfers"]})
+
+    idempotency_key: IdempotencyKey
+    dry_run: Literal[False] = False
+
+
+class BatchRequest(Request):
+    """`atomic`: all or none; `independent`: each for itself. They are carried out in their order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    mode: Literal["atomic", "independent"]
+    transfers: list[BatchedTransfer]
+
+
+class BatchResult(msgspec.Struct):
+    """What became of one transfer: `created`, `replayed` (its key was known) or `rejected`, with the problem."""
+
+    index: int
+    status: Literal["created", "rejected", "replayed"]
+    id: str | UnsetType = UNSET
+    problem: dict[str, Any] | UnsetType = UNSET
+
+
+class BatchAnswer(msgspec.Struct):
+    """What became of each transfer, in their order."""
+
+    results: list[BatchResult]
+
+
+class _Receipt(msgspec.Struct):
+    id: str
+
+
+_id_in = msgspec.json.Decoder(_Receipt).decode
+
+
+@router.writes(
+    "",
+    BatchAnswer,
+    {"results": [{"index": 0, "status": "created", "id": "ent_019aa3c0a1b27c3d8e4f5a6b7c8d9e0f"}]},
+    scope="ledger:write",
+    refuses=(*POSTING_REFUSALS, BatchEmpty, BatchTooLarge, BatchRejected, DuplicateInBatch),
+    rules=Rules("ledger:write", takes_key=True, key_is_optional=True, thin=True),
+    body=BatchRequest,
+)
+async def post_batch(request: HttpRequest) -> Response:
+    """Post up to 10,000 transfers, atomically or independently.
+
+    An atomic batch that is refused names each transfer that is to blame. In an independent batch a transfer that is
+    refused, or makes no sense, is a result like any other. The batch may have an Idempotency-Key of its own.
+    """
+    caller: Caller = request.scope[CALLER]
+    mode, items = _read(body_of(request))
+    if mode == "atomic":
+        _refuse_what_makes_no_sense(items)
+    _refuse_what_stands_twice(items)
+    parts: list[Part] = []
+    results: list[BatchResult] = []
+    places: list[int] = []
+    for index, item in enumerate(items):
+        if isinstance(item, Refusal):
+            results.append(_rejected(index, item))
+            continue
+        try:
+            command = item.to_command()
+        except Refusal as refusal:
+            results.append(_rejected(index, refusal))
+            continue
+        parts.append(Part(caller.envelope(item.idempotency_key, _print_of(item)), command))
+        places.append(index)
+    atomic = mode == "atomic"
+    answers = await caller.world.carry_out(
+        caller.book, parts, atomic=atomic, batch_key=_batch_envelope(caller, mode, parts)
+    )
+    if atomic:
+        _refuse_whole(answers)
+    _refuse_what_is_the_services_own(answers)
+    results += [_result(*told) for told in zip(places, parts, answers, strict=True)]
+    results.sort(key=lambda result: result.index)
+    headers = {POSITION: str(max((given.position for given in answers), default=0))}
+    if answers and all(given.replayed for given in answers):
+        headers[REPLAYED] = "true"
+    return answer(BatchAnswer(results), 201, headers)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _read(body: Any) -> tuple[str, list[BatchedTransfer | Refusal]]:
+    """The mode and the transfers, with a refusal in the place of each that makes no sense."""
+    if isinstance(body, dict) and isinstance(transfers_ := body.get("transfers"), list):
+        if len(transfers_) > MOST_TRANSFERS:
+            raise BatchTooLarge(transfers=len(transfers_), most=MOST_TRANSFERS)
+        if not transfers_:
+            raise BatchEmpty(pointer="/transfers")
+    try:
+        asked = understood(BatchRequest, body)
+        return asked.mode, list(asked.transfers)
+    except RequestValidationError as error:
+        if any(not _concerns_one_item(item["loc"]) for item in error.errors()):
+            raise
+    return body["mode"], [_read_one(item) for item in body["transfers"]]
+
+
+def _concerns_one_item(location: tuple[str | int, ...]) -> bool:
+    # Without a key nobody could tell a transfer from its repetition: that is the whole batch's fault.
+    return location[:2] == ("body", "transfers") and len(location) > 2 and "idempotency_key" not in location
+
+
+def _read_one(item: Any) -> BatchedTransfer | Refusal:
+    try:
+        return understood(BatchedTransfer, item)
+    except RequestValidationError as error:
+        return refusal_of_validation(error)
+
+
+def _print_of(item: BatchedTransfer) -> bytes:
+    return fingerprint(transfers.ROUTE, item)
+
+
+def _batch_envelope(caller: Caller, mode: str, parts: list[Part]) -> Envelope | None:
+    if not caller.key:
+        return None
+    whole = sha256(f"{ROUTE}\0{mode}".encode())
+    for part in parts:
+        whole.update(part.envelope.fingerprint + part.envelope.key.encode() + b"\0")
+    return caller.envelope(caller.key, whole.digest())
+
+
+# --- refusing the whole ---------------------------------------------------------------------------------------------
+
+
+def _refuse_what_stands_twice(items: list[BatchedTransfer | Refusal]) -> None:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        if isinstance(item, Refusal):
+            continue
+        if item.idempotency_key in seen:
+            raise DuplicateInBatch(pointer=f"/transfers/{index}/idempotency_key", key=item.idempotency_key)
+        seen.add(item.idempotency_key)
+
+
+def _refuse_what_makes_no_sense(items: list[BatchedTransfer | Refusal]) -> None:
+    errors = tuple(
+        FieldError(f"/transfers/{index}{error.pointer}", error.code, error.detail)
+        for index, item in enumerate(items)
+        if isinstance(item, Refusal)
+        for error in item.errors
+    )
+    if errors:
+        raise BatchRejected(errors=errors)
+
+
+def _refuse_whole(answers: list[Answer]) -> None:
+    """Raise BatchRejected if a transfer of an atomic batch was refused: then none of them was carried out."""
+    _refuse_what_is_the_services_own(answers)
+    errors = tuple(
+        FieldError(f"/transfers/{index}", given.refusal.code(), given.refusal.detail)
+        for index, given in enumerate(answers)
+        if given.refusal is not None
+    )
+    if errors:
+        raise BatchRejected(errors=errors)
+    for given in answers:
+        if given.error is not None:
+            raise given.error
+
+
+def _refuse_what_is_the_services_own(answers: list[Answer]) -> None:
+    refusals: Iterator[Refusal] = (given.refusal for given in answers if given.refusal is not None)
+    for refusal in refusals:
+        if isinstance(refusal, Unavailable):
+            raise refusal
+
+
+# --- telling --------------------------------------------------------------------------------------------------------
+
+
+def _result(index: int, part: Part, given: Answer) -> BatchResult:
+    if given.refusal is not None:
+        return _rejected(index, given.refusal)
+    if given.error is not None:
+        return _rejected(index, InternalError())
+    return BatchResult(index, "replayed" if given.replayed else "created", _id_in(given.body).id)
+
+
+def _rejected(index: int, refusal: Refusal) -> BatchResult:
+    return BatchResult(index, "rejected", problem=problem_body(refusal))

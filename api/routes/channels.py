@@ -1,0 +1,81 @@
+"""/channels: what channels tell us unasked, under their own signatures."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import answer
+from api.dependencies import CALLER, Caller, Rules
+from api.routing import Router
+from api.transport import BODY, BodyRule
+from api.wiring import World
+from commands.callbacks import find_book, part_of
+from ledger.errors import (
+    CallbackUnreadable,
+    ChannelNotFound,
+    SignatureInvalid,
+    SignatureMalformed,
+    TimestampOutOfWindow,
+)
+
+BODY_RULE = BodyRule(max_bytes=64 * 1024, is_json=False)
+router = Router("/v1/channels", "channels")
+logger = logging.getLogger(__name__)
+
+
+def callback_path(channel: str) -> str:
+    """Where this channel calls back."""
+    return f"/v1/channels/{channel}/callbacks"
+
+
+class CallbackAnswer(msgspec.Struct):
+    """What became of the message: `taken`, `known` from before, or `ignored` because it is about nothing of ours."""
+
+    status: Literal["taken", "known", "ignored"]
+
+
+@router.writes(
+    "/{channel}/callbacks",
+    CallbackAnswer,
+    {"status": "taken"},
+    scope=None,
+    status=200,
+    rules=Rules(None, thin=True),
+    refuses=(ChannelNotFound, SignatureMalformed, SignatureInvalid, TimestampOutOfWindow, CallbackUnreadable),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {}, "example": {"type": "charge.succeeded"}}},
+        }
+    },
+)
+async def take_callback(request: Request) -> Response:
+    """Take a message of a channel: verified over its raw bytes, with one effect however often it comes."""
+    caller: Caller = request.scope[CALLER]
+    world, name = caller.world, str(request.path_params["channel"])
+    body: bytes = request.scope[BODY]
+    notice = world.channels.channel(name).from_callback(request.headers, body, datetime.now(UTC))
+    async with world.reading() as connection:
+        book = await find_book(connection, notice)
+    part = part_of(name, notice)
+    if book is None or part is None:
+        return _ignored(world, name)
+    (given,) = await world.carry_out(book, [part])
+    if given.error is not None:
+        raise given.error
+    if given.refusal is not None:
+        if given.refusal.status == 404:
+            return _ignored(world, name)
+        raise given.refusal
+    return answer(CallbackAnswer("known" if given.replayed else "taken"))
+
+
+def _ignored(world: World, channel: str) -> Response:
+    """The channel has done its part; whether something of ours is missing is for people to see."""
+    logger.warning("a callback is about nothing that is known here", extra={"channel": channel})
+    world.metrics.ignored(channel)
+    return answer(CallbackAnswer("ignored"))

@@ -1,0 +1,193 @@
+"""Routing: how a route is declared, and what is asked of every request before its function is called.
+
+Each route names the scope it needs, what it answers with and what it may refuse; who asks, the key of what is asked and
+the address are checked in this order, and only then is the body read.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import JSON, Answers, shown
+from api.dependencies import CALLER, Rules, admit
+from api.gated_route import GatedRoute
+from api.problems import EVERY_READ, EVERY_WRITE, may_refuse
+from ledger.errors import (
+    BadRequest,
+    FieldInvalid,
+    FieldMissing,
+    FieldType,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    JsonMalformed,
+    PanNotAllowed,
+    Refusal,
+    RouteNotFound,
+    TextForbiddenCharacter,
+    UnknownField,
+    UnknownParameter,
+)
+
+SECURITY_SCHEME = "api_key"
+_IN_BODIES = (JsonMalformed, TextForbiddenCharacter, FieldMissing, FieldType, FieldInvalid, UnknownField, PanNotAllowed)
+_OF_KEYS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused)
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class GuardedRoute(GatedRoute):
+    """A route that knows its rules; a thin one is answered without FastAPI's machinery, and described all the same."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        rules: Rules,
+        answers: Answers,
+        body: type[BaseModel] | None,
+        **described: Any,
+    ) -> None:
+        self.rules = rules
+        self.answers = answers
+        self.body = body
+        super().__init__(path, endpoint, **described)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        rules = self.rules
+        handle = self._handle_thinly if rules.thin else super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            request.scope[CALLER] = await admit(request, rules)
+            return await handle(request)
+
+        return guarded
+
+    async def _handle_thinly(self, request: Request) -> Response:
+        if request.scope["query_string"]:
+            raise UnknownParameter("There are no query parameters at this address.", pointer="/query")
+        response: Response = await self.endpoint(request)
+        return response
+
+
+class Router:
+    """The routes of one noun."""
+
+    def __init__(self, prefix: str, noun: str) -> None:
+        self.routes: list[APIRoute] = []
+        self._prefix = prefix
+        self._noun = noun
+
+    def reads(
+        self,
+        path: str,
+        answers: type[msgspec.Struct] | Answers,
+        example: Any,
+        *,
+        scope: str | None,
+        page: bool = False,
+        refuses: Iterable[type[Refusal]] = (),
+        media_type: str = JSON,
+        **described: Any,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare what answers to GET."""
+        kinds = [*EVERY_READ, BadRequest, UnknownParameter, FieldInvalid, RouteNotFound, *refuses]
+        responses = shown(_kinds_of(answers), example, page=page, media_type=media_type) | may_refuse(*kinds)
+        return self._declare("GET", path, Rules(scope), _kinds_of(answers), None, responses, 200, described)
+
+    def writes(
+        self,
+        path: str,
+        answers: type[msgspec.Struct] | Answers,
+        example: Any,
+        *,
+        scope: str | None,
+        status: int = 201,
+        may_be_late: bool = False,
+        refuses: Iterable[type[Refusal]] = (),
+        rules: Rules | None = None,
+        body: type[BaseModel] | None = None,
+        **described: Any,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare what answers to POST, with an Idempotency-Key."""
+        rules = rules or Rules(scope, takes_key=True)
+        kinds = [
+            *EVERY_WRITE,
+            *_IN_BODIES,
+            *(_OF_KEYS if rules.takes_key else ()),
+            UnknownParameter,
+            RouteNotFound,
+            *refuses,
+        ]
+        responses = shown(_kinds_of(answers), example, status=status, writes=True) | may_refuse(*kinds)
+        if may_be_late:
+            responses |= shown(_kinds_of(answers), example, status=202, writes=True)
+            responses[202]["description"] = "The outcome is still to come: it is asked for until it is known."
+        if rules.may_rehearse:
+            responses |= shown(_kinds_of(answers), example, status=200)
+            responses[200]["description"] = "What a dry run would have answered; nothing is stored."
+        if body is not None:  # A thin route: FastAPI does not see it.
+            reference = {"$ref": f"#/components/schemas/{body.__name__}"}
+            described["openapi_extra"] = {"requestBody": {"required": True, "content": {JSON: {"schema": reference}}}}
+        return self._declare("POST", path, rules, _kinds_of(answers), body, responses, status, described)
+
+    def _declare(
+        self,
+        method: str,
+        path: str,
+        rules: Rules,
+        answers: Answers,
+        body: type[BaseModel] | None,
+        responses: dict[int | str, dict[str, Any]],
+        status: int,
+        described: dict[str, Any],
+    ) -> Callable[[Endpoint], Endpoint]:
+        def declare(endpoint: Endpoint) -> Endpoint:
+            words = (endpoint.__doc__ or "").strip().splitlines()
+            route = GuardedRoute(
+                self._prefix + path,
+                endpoint,
+                rules=rules,
+                answers=answers,
+                body=body,
+                methods=[method],
+                tags=[self._noun],
+                operation_id=endpoint.__name__,
+                summary=words[0].rstrip(".") if words else None,
+                status_code=status,
+                responses=responses,
+                response_model=None,
+                response_class=described.pop("response_class", Response),
+                openapi_extra=_extra(rules, described.pop("openapi_extra", None)),
+                **described,
+            )
+            self.routes.append(route)
+            return endpoint
+
+        return declare
+
+
+def _kinds_of(answers: type[msgspec.Struct] | Answers) -> Answers:
+    return answers if isinstance(answers, tuple) else (answers,)
+
+
+def _extra(rules: Rules, more: dict[str, Any] | None) -> dict[str, Any]:
+    extra: dict[str, Any] = {"security": [{SECURITY_SCHEME: [rules.scope]}] if rules.scope else [], **(more or {})}
+    if rules.takes_key:
+        extra["parameters"] = [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": not rules.may_rehearse and not rules.key_is_optional,
+                "description": "The same key and body again are answered with the first answer again, for ever.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+                "example": "order-1729-a",
+            }
+        ]
+    return extra

@@ -1,0 +1,82 @@
+"""Serving: the API process: its world, its event loop, its server."""
+
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import uvicorn
+from psycopg import Connection, OperationalError
+
+from api.app import Service
+from api.keys import load_or_create_pepper
+from api.settings import Settings
+from api.wiring import World
+from commands.channels.registry import ChannelSettings, Registry
+from commands.channels.signatures import secret_from_file
+from ledger.store.connection import APPLICATION_ROLE, Database
+from ledger.store.migrate import application_role
+
+# Objects of one request die young; the collector's own pace would walk all that lives, again and again, in the middle
+# of requests: full collections were most of the slowest answers.
+_GC_THRESHOLDS = (50_000, 50, 100)
+SIMULATOR = "card_simulator"
+_BACKLOG = 2_048
+_GRACE_S = 5
+
+
+def database_at(url: str) -> Database:
+    """The database at this URL, with the application's role where there is one; asks it, and believes in it if away."""
+    try:
+        with Connection.connect(url, autocommit=True, connect_timeout=2) as connection:
+            return Database(url, role=application_role(connection))
+    except OperationalError:
+        return Database(url, role=APPLICATION_ROLE)
+
+
+def channels_of(settings: Settings) -> Registry:
+    """The channels that are configured; the secret that we share with one is made by whoever comes first."""
+    if settings.simulator_url is None:
+        return Registry([])
+    secret = secret_from_file(settings.simulator_secret_file)
+    return Registry([ChannelSettings(SIMULATOR, settings.simulator_url, secret)])
+
+
+def opening(settings: Settings, database_url: str) -> Callable[[], AbstractAsyncContextManager[World]]:
+    """How the world is opened, once the loop runs."""
+    pepper = load_or_create_pepper(settings.state, settings.pepper.get_secret_value() if settings.pepper else None)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[World]:
+        database = database_at(database_url)
+        connections, channels = settings.query_connections, channels_of(settings)
+        async with World.opened(database, pepper, channels=channels, query_connections=connections) as world:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
+            yield world
+
+    return opened
+
+
+def server_for(service: Service, host: str, port: int) -> uvicorn.Server:
+    """The HTTP server, not yet running."""
+    config = uvicorn.Config(
+        service,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(settings: Settings, database_url: str) -> None:
+    """Answer requests until SIGINT or SIGTERM."""
+    server_for(Service(opening(settings, database_url)), settings.host, settings.port).run()

@@ -1,0 +1,41 @@
+"""Settings: what the environment tells the service, read once at its start."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _named(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """One attribute per variable; secrets do not show themselves when printed."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True)
+
+    database_url: SecretStr | None = Field(default=None, validation_alias=_named("DATABASE_URL"))
+    """A PostgreSQL of version 15 to 18; the embedded one of the state directory when it is empty or not set."""
+    state: Path = Field(default=Path(".ledger"), validation_alias=_named("LEDGER_STATE"))
+    """The folder of everything that outlives the process: the embedded database, the pepper, channel secrets."""
+    host: str = Field(default="127.0.0.1", validation_alias=_named("LEDGER_HOST"))
+    port: int = Field(default=8080, ge=0, le=65_535, validation_alias=_named("LEDGER_PORT"))
+    """0 lets the system choose."""
+    bootstrap_key: SecretStr | None = Field(default=None, validation_alias=_named("LEDGER_BOOTSTRAP_KEY"))
+    """Becomes the administrator's key of the demo book when the database is empty."""
+    pepper: SecretStr | None = Field(default=None, validation_alias=_named("LEDGER_PEPPER"))
+    """What API keys are hashed with; the file `pepper` in the state directory when it is not set."""
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("LEDGER_LOG_LEVEL")
+    )
+    """DEBUG also logs each request that was answered well: the log of events tells of those already."""
+    query_connections: int = Field(default=8, ge=1, le=100, validation_alias=_named("LEDGER_QUERY_CONNECTIONS"))
+    """How many database connections answer reads at once; writers have their own."""
+    simulator_url: str | None = Field(default=None, validation_alias=_named("LEDGER_SIMULATOR_URL"))
+    """Where the channel simulator answers, `http://host:port`; no card payments when it is not set."""
+
+    @property
+    def simulator_secret_file(self) -> Path:
+        """Holds the secret that the channel simulator and we sign with."""
+        return self.state / "channels" / "card_simulator.secret"

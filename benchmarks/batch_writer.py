@@ -1,0 +1,110 @@
+"""Batch writer: one process that has batches decided and stored by the writer of a book, without HTTP in between."""
+
+import gc
+import threading
+import time
+from hashlib import sha256
+
+import msgspec
+
+from benchmarks.mix import CURRENCY, FLOOR, POOR, Expected, Mix, Pattern, Transfer
+from commands.accounts import OpenAccount
+from commands.deciders import DECIDERS
+from commands.envelope import Answer, Command, Envelope, Part, Submission
+from commands.handler import Handler
+from commands.transfers import PostTransfer
+from commands.writer import Writer
+from ledger.ids import CORRELATION, ENTRY, new_id
+from ledger.store.append import Appender
+from ledger.store.connection import Database
+
+# As the service has them.
+_GC_THRESHOLDS = (50_000, 50, 100)
+_ACCOUNTS_AT_ONCE = 2_000
+_PATIENCE_S = 60
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What a round came to: so many commands in so many seconds, and where the log ended when the last was answered."""
+
+    commands: int
+    seconds: float
+    position: int
+    ended_at: float
+    """On the monotonic clock of this machine."""
+
+
+class BatchWriter:
+    """Opens the accounts of a pattern in a book, and sends batches of transfers between them, one after the other."""
+
+    def __init__(self, database: Database, book: str, pattern: Pattern, seed: int) -> None:
+        self._mix = Mix(pattern, seed)
+        self._writer = Writer(Handler(Appender(database, book), DECIDERS))
+        self._writer.start()
+        names = [POOR, *pattern.names]
+        for start in range(0, len(names), _ACCOUNTS_AT_ONCE):
+            self._submit([_opening(name) for name in names[start : start + _ACCOUNTS_AT_ONCE]])
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+    def close(self) -> None:
+        self._writer.stop()
+
+    def store(self, batches: int, size: int) -> Stored:
+        """Send so many batches, timed from the first to the last answer; checks what became of every command."""
+        self._mix.expected = Expected()
+        sent = [[_part(transfer) for transfer in batch] for batch in self._mix.batches(batches, size)]
+        gc.collect()
+        gc.freeze()
+        begun = time.monotonic()
+        answered = [self._submit(parts) for parts in sent]
+        ended_at = time.monotonic()
+        found = Expected()
+        for answers in answered:
+            _count(answers, found)
+        if found != self._mix.expected:
+            raise AssertionError(f"{self._mix.expected} was to come out and {found} did")
+        position = max(answer.position for answers in answered for answer in answers)
+        return Stored(found.total, ended_at - begun, position, ended_at)
+
+    def _submit(self, parts: list[Part]) -> list[Answer]:
+        answered: list[Answer] = []
+        there = threading.Event()
+
+        def done(answers: list[Answer]) -> None:
+            answered.extend(answers)
+            there.set()
+
+        self._writer.submit(Submission(parts, done, time.monotonic() + _PATIENCE_S))
+        if not there.wait(_PATIENCE_S):
+            raise AssertionError(f"no answer within {_PATIENCE_S} s")
+        return answered
+
+
+def _opening(name: str) -> Part:
+    floor = 0 if name == POOR else FLOOR
+    return _enveloped(f"open {name}", OpenAccount(name, name, "liability", CURRENCY, min_balance=floor))
+
+
+def _part(transfer: Transfer) -> Part:
+    command = PostTransfer(
+        new_id(ENTRY), transfer.debit_account, transfer.credit_account, transfer.amount, CURRENCY
+    )
+    return _enveloped(transfer.key, command)
+
+
+def _enveloped(key: str, command: Command) -> Part:
+    return Part(Envelope(key, sha256(key.encode()).digest(), "key_bench", new_id(CORRELATION)), command)
+
+
+def _count(answers: list[Answer], found: Expected) -> None:
+    for answer in answers:
+        if answer.error is not None:
+            raise answer.error
+        if answer.replayed:
+            found.replayed += 1
+        elif answer.refusal is None:
+            found.created += 1
+        elif answer.refusal.code() == "insufficient_funds":
+            found.refused += 1
+        else:
+            raise answer.refusal

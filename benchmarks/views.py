@@ -1,0 +1,87 @@
+"""Views: the process that keeps them, how far they have come, how fast they catch up, how long a rebuild takes."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.processes import child
+from ledger.store.connection import Database, in_book
+from projections.following import run_all_books
+from projections.postings import Postings
+from projections.rebuild import rebuild
+from projections.runner import BookRunner
+
+_LOOK_S = 0.005
+_PATIENCE_S = 120
+_POSITION = "SELECT position FROM {schema}.projection_checkpoints WHERE projection = %s"
+
+
+class _Keeper:
+    """Keeps the views of all books, as the worker process does."""
+
+    def __init__(self, database: Database) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=run_all_books, args=(database, self._stop), daemon=True)
+        self._thread.start()
+
+    def ready(self) -> None:
+        """Answers once it runs."""
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+
+@contextmanager
+def kept_up(database: Database) -> Iterator[None]:
+    """For the length of a block, a process keeps the views of all books."""
+    with child(_Keeper, database) as keeper:
+        keeper.call("ready")
+        yield
+
+
+def caught_up_at(database: Database, book: str, position: int) -> float:
+    """When the postings had come up to the position, on the monotonic clock; waits for it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    with database.connect() as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute(in_book(_POSITION, book), (Postings.name,), prepare=True).fetchone()
+            if row is not None and row[0] >= position:
+                return time.monotonic()
+            time.sleep(_LOOK_S)
+    raise AssertionError(f"the postings of {book} have not come to {position} within {_PATIENCE_S} s")
+
+
+class CatchingUp:
+    """Takes pages of a book that nobody has followed yet, alone on the machine."""
+
+    def __init__(self, database: Database, book: str) -> None:
+        self._runner = BookRunner(book)
+        self._connection = database.connect()
+
+    def events_per_s(self, events: int) -> float:
+        """The rate over at least so many events, or up to the end of the log."""
+        begun, taken = time.perf_counter(), 0
+        while taken < events and (page := self._runner.step(self._connection)):
+            taken += page
+        if not taken:
+            raise AssertionError("there was nothing to catch up with")
+        return taken / (time.perf_counter() - begun)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Rebuilding:
+    """Rebuilds the balances of a book from its log: the view that they are read from at any time of the past."""
+
+    def __init__(self, database: Database, book: str) -> None:
+        self._database, self._book = database, book
+
+    def seconds(self) -> float:
+        """How long it takes, with the comparison and the swap; raises AssertionError if the rows were not the same."""
+        report = rebuild(self._database, self._book, Postings.name)
+        if not report.is_equal:
+            raise AssertionError(f"the rebuilt rows differ: {report}")
+        return report.seconds

@@ -1,0 +1,162 @@
+"""Order status: where is my payment now, where was it then, and which payments belong to an order or a merchant?
+
+One payment, refund or top-up is folded from its stream and is as fresh as the log; lists come from the table.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString, get_args
+
+import msgspec
+from psycopg import AsyncConnection
+
+from ledger import payment_state, top_up_state
+from ledger.events.event import Recorded
+from ledger.events.payments import PaymentEvent
+from ledger.events.refunds import RefundEvent, payment_of_refund
+from ledger.ids import PAYMENT, TOP_UP
+from ledger.payment_state import Payment
+from ledger.payment_views import PaymentView, RefundView, TopUpView, payment_view_of, refund_view_of, top_up_view_of
+from ledger.store import read
+from ledger.store.connection import in_book
+from projections.projection import Page, Projection, Writing
+
+_EVENTS = frozenset((*get_args(PaymentEvent), *get_args(RefundEvent)))
+
+_STATES = "SELECT payment, position, state FROM {order_status} WHERE payment = ANY(%b)"
+# Set by value and not by change: a fact that were seen twice would change nothing.
+_KEEP = """
+INSERT INTO {order_status} AS known (payment, position, merchant, order_reference, status, state)
+SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[])
+    ON CONFLICT (payment) DO UPDATE SET status = excluded.status, state = excluded.state
+"""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Payment).decode
+
+# --- writing
+
+
+class OrderStatus(Projection):
+    """One row per payment. `position` is that of its first event, in whose order payments are listed."""
+
+    name = "order_status"
+    version = 1
+    tables = ("order_status",)
+
+    MOST_PAYMENTS_REMEMBERED = 10_000
+
+    def __init__(self, book: str, *, suffix: str = "") -> None:
+        super().__init__(book, suffix=suffix)
+        # payment -> the position of its first event, and what its events add up to
+        self._payments: dict[str, tuple[int, Payment]] = {}
+
+    def forget(self) -> None:
+        self._payments.clear()
+
+    def project(self, page: Page, cursor: Writing) -> None:
+        facts = [recorded for recorded in page if type(recorded.event) in _EVENTS]
+        if not facts:
+            return
+        if len(self._payments) > self.MOST_PAYMENTS_REMEMBERED:
+            self.forget()
+        streams = {fact.stream for fact in facts}
+        self._recall(streams, cursor)
+        for fact in facts:
+            first, payment = self._payments.get(fact.stream) or (fact.position, None)
+            self._payments[fact.stream] = first, payment_state.evolve(payment, fact)
+        changed = [self._payments[stream] for stream in sorted(streams)]
+        cursor.execute(
+            self.statement(_KEEP),
+            (
+                [payment.created.id for _, payment in changed],
+                [first for first, _ in changed],
+                [payment.created.merchant for _, payment in changed],
+                [payment.created.order_reference for _, payment in changed],
+                [payment.status for _, payment in changed],
+                [_encode(payment) for _, payment in changed],
+            ),
+        )
+
+    def _recall(self, streams: set[str], cursor: Writing) -> None:
+        unknown = sorted(streams - self._payments.keys())
+        if unknown:
+            rows = cursor.execute(self.statement(_STATES), (unknown,), binary=True).fetchall()
+            self._payments |= {payment: (first, _decode(state)) for payment, first, state in rows}
+
+
+# --- reading
+
+_LIST: LiteralString = """
+SELECT position, state
+  FROM {schema}.order_status
+ WHERE position > %(after)s
+"""
+_FILTERS: dict[str, LiteralString] = {
+    "order_reference": " AND order_reference = %(order_reference)s",
+    "merchant": " AND merchant = %(merchant)s",
+    "status": " AND status = %(status)s",
+}
+_IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
+
+
+class ListedPayment(msgspec.Struct, frozen=True):
+    """A payment in a list; `place` is what the list goes on after."""
+
+    place: int
+    payment: PaymentView
+
+
+async def payment(
+    connection: AsyncConnection[Any], book: str, name: str, *, as_of: datetime | int | None = None
+) -> PaymentView | None:
+    """The payment as it stands, or as it stood at a time or after a position of the log."""
+    found = payment_state.fold(_until(await _history(connection, book, name, PAYMENT), as_of))
+    return None if found is None else payment_view_of(found)
+
+
+async def refund(connection: AsyncConnection[Any], book: str, name: str) -> RefundView | None:
+    """The refund as it stands."""
+    found = payment_state.fold(await _history(connection, book, payment_of_refund(name), PAYMENT))
+    begun = None if found is None else found.refund(name)
+    return None if found is None or begun is None else refund_view_of(found, begun)
+
+
+async def top_up(connection: AsyncConnection[Any], book: str, name: str) -> TopUpView | None:
+    """The top-up as it stands."""
+    found = top_up_state.fold(await _history(connection, book, name, TOP_UP))
+    return None if found is None else top_up_view_of(found)
+
+
+async def payments(
+    connection: AsyncConnection[Any],
+    book: str,
+    *,
+    order_reference: str | None = None,
+    status: str | None = None,
+    merchant: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[ListedPayment]:
+    """Payments with all these marks, in the order in which they were created, behind a place of the list."""
+    filters = {"order_reference": order_reference, "status": status, "merchant": merchant}
+    # Only what is asked for: a condition that may be empty would keep PostgreSQL from its indexes.
+    asked = [condition for name, condition in _FILTERS.items() if filters[name] is not None]
+    statement = _LIST + "".join(asked) + _IN_ORDER
+    wanted = {**filters, "after": after, "limit": limit}
+    cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
+    return [ListedPayment(place, payment_view_of(_decode(state))) for place, state in await cursor.fetchall()]
+
+
+async def _history(connection: AsyncConnection[Any], book: str, name: str, prefix: str) -> list[Recorded]:
+    return await read.stream(connection, book, name) if name.startswith(prefix) else []
+
+
+def _until(history: Sequence[Recorded], as_of: datetime | int | None) -> list[Recorded]:
+    match as_of:
+        case None:
+            return list(history)
+        case int():
+            return [recorded for recorded in history if recorded.position <= as_of]
+        case datetime():
+            return [recorded for recorded in history if recorded.recorded_at <= as_of]

@@ -1,0 +1,46 @@
+"""Projection: a view of the log, its tables, and how a page of events is written into them.
+
+A page is projected in memory and written in one go; the runner commits it together with the checkpoint. Each view's
+file holds what writes its tables and what reads them, and nobody else knows their columns.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, LiteralString
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed, Identifier
+
+from ledger.events.event import Recorded
+from ledger.store.schema import schema_of
+
+Page = Sequence[Recorded]
+Writing = Cursor[TupleRow]
+
+
+class Projection(ABC):
+    """One view of one book. Not for concurrent use: it remembers what it wrote last."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raise it when a row changes its meaning: the view then stands still until it is rebuilt."""
+    tables: ClassVar[tuple[str, ...]]
+
+    def __init__(self, book: str, *, suffix: str = "") -> None:
+        """`suffix` stands behind the names of the tables while they are rebuilt beside the live ones."""
+        self.book = book
+        self._schema = Identifier(schema_of(book))
+        self._tables = {table: Identifier(schema_of(book), table + suffix) for table in self.tables}
+
+    def statement(self, text: LiteralString) -> Composed:
+        """The statement with `{schema}` and the names of the own tables filled in."""
+        return SQL(text).format(schema=self._schema, **self._tables)
+
+    @abstractmethod
+    def project(self, page: Page, cursor: Writing) -> None:
+        """Write what these events change. Their positions follow one another, and on what was projected before."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Trust nothing that is remembered: somebody else wrote, or what we wrote was not committed."""

@@ -1,0 +1,1 @@
+"""The command line, each word run as a process of its own."""

@@ -1,0 +1,1 @@
+"""Journeys: whole stories over HTTP, told to the processes that run in production."""

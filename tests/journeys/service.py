@@ -1,0 +1,208 @@
+"""The service as it runs in production: `ledger serve`, `ledger worker` and `ledger simulator`, each a process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import LiteralString, Self
+
+import httpx2
+
+from api.keys import ADMIN, create_key, load_or_create_pepper
+from ledger.store.connection import Database, in_book
+from ledger.store.migrate import create_book
+from ledger.store.schema import schema_of
+from tests.journeys.caller import Caller, fresh
+
+ROOT = Path(__file__).parents[2]
+CHANNEL = "card_simulator"
+_PATIENCE_S = 60.0
+_NUMBERS = count(1)
+
+
+class LedgerProcess:
+    """One word of the command line, running."""
+
+    def __init__(self, word: str, environment: dict[str, str]) -> None:
+        self.word, self._environment = word, environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-P", "-m", "api.cli", self.word]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """With SIGKILL, which it cannot prepare for."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"ledger {self.word} does not stop") from None
+
+
+class Server(LedgerProcess):
+    """One `ledger serve`, at an address of its own."""
+
+    def __init__(self, environment: dict[str, str], port: int) -> None:
+        super().__init__("serve", {**environment, "LEDGER_PORT": str(port)})
+        self.url = f"http://127.0.0.1:{port}"
+
+
+class Service:
+    """All processes on one database, and the keys to its books."""
+
+    def __init__(self, database: Database, state: Path, *, servers: int = 2) -> None:
+        self.database, self.state = database, state
+        self._pepper = load_or_create_pepper(state)
+        ports = _free_ports(servers + 1)
+        self.simulator_url = f"http://127.0.0.1:{ports[0]}"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")},
+            "DATABASE_URL": database.conninfo,
+            "LEDGER_STATE": str(state),
+            "LEDGER_SIMULATOR_URL": self.simulator_url,
+            "LEDGER_PORT": str(ports[1]),
+            "LEDGER_LOG_LEVEL": "ERROR",
+        }
+        self.servers = [Server(self._environment, port) for port in ports[1:]]
+        self._worker = LedgerProcess("worker", self._environment)
+        self._simulator = LedgerProcess("simulator", self._environment)
+        self._processes: list[LedgerProcess] = [self._simulator, *self.servers, self._worker]
+
+    @property
+    def url(self) -> str:
+        return self.servers[0].url
+
+    def __enter__(self) -> Self:
+        try:
+            for process in self._processes:
+                process.start()
+            for server in self.servers:
+                self._wait_for(f"{server.url}/health/ready")
+            self._wait_for(f"{self.simulator_url}/health")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._processes):
+            process.end()
+
+    def _wait_for(self, url: str) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        with httpx2.Client(trust_env=False) as client:
+            while True:
+                try:
+                    if client.get(url).status_code < 500:
+                        return
+                except httpx2.TransportError:
+                    pass
+                ended = [process.word for process in self._processes if not process.is_running]
+                assert not ended, f"{ended} ended"
+                assert time.monotonic() < deadline, f"nothing answers at {url}"
+                time.sleep(0.05)
+
+    @contextmanager
+    def one_more_server(self) -> Iterator[Server]:
+        """A server that may be killed."""
+        server = Server(self._environment, _free_ports(1)[0])
+        server.start()
+        try:
+            self._wait_for(f"{server.url}/health/ready")
+            yield server
+        finally:
+            server.end()
+
+    @contextmanager
+    def without_worker(self) -> Iterator[None]:
+        self._worker.end()
+        try:
+            yield
+        finally:
+            self._worker.start()
+
+    def run_ledger(self, *words: str) -> str:
+        """What the command line says on its standard output."""
+        command = [sys.executable, "-P", "-m", "api.cli", *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    # --- books and keys
+
+    def new_book(self) -> str:
+        """The name of a book that nobody has written to."""
+        name = f"j{next(_NUMBERS)}"
+        with self.database.owner() as connection:
+            create_book(connection, name)
+        return name
+
+    def new_key(self, book: str, *scopes: str, expires_at: datetime | None = None) -> str:
+        """The text of a key with these scopes, or with all of them."""
+        return self.new_named_key(book, scopes or (ADMIN,), expires_at)[1]
+
+    def new_named_key(self, book: str, scopes: Iterable[str], expires_at: datetime | None = None) -> tuple[str, str]:
+        """The id and the text of a key."""
+        with self.database.owner() as connection:
+            key = create_key(
+                connection, self._pepper, book=book, name=fresh("key"), scopes=scopes, expires_at=expires_at
+            )
+        return key.id, key.text
+
+    def caller(self, book: str, *scopes: str, server: int = 0) -> Caller:
+        """Somebody with a key of this book, at one of the servers."""
+        return Caller(self.servers[server].url, self.new_key(book, *scopes))
+
+    def head(self, book: str) -> int:
+        """The position of the book's last event: what a request that is refused must leave as it was."""
+        return self._number(book, "SELECT position FROM {schema}.log_head")
+
+    def keys_kept(self, book: str) -> int:
+        """How many Idempotency-Keys the book knows."""
+        return self._number(book, "SELECT count(*) FROM {schema}.idempotency_keys")
+
+    def _number(self, book: str, query: LiteralString) -> int:
+        with self.database.owner() as connection:
+            row = connection.execute(in_book(query, book)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def columns(self, book: str, table: str) -> set[str]:
+        """The names of a table's columns."""
+        query = "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
+        with self.database.owner() as connection:
+            return {name for (name,) in connection.execute(query, (schema_of(book), table)).fetchall()}
+
+
+def _free_ports(how_many: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(how_many)]
+    ports = [int(listener.getsockname()[1]) for listener in taken]
+    for listener in taken:
+        listener.close()
+    return ports

@@ -1,0 +1,104 @@
+"""Crashes: a worker that dies at any step between the intent and the outcome leaves one charge and the right state."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from commands.channel_results import command_for
+from commands.channels.channel import Verdict
+from commands.channels.dispatcher import Dispatcher
+from commands.processes import channel_calls
+from commands.processes.channel_calls import Claim
+from commands.processes.next_steps import question_of
+from tests.processes.house import CHANNEL, House, until
+
+_Found = TypeVar("_Found")
+
+
+def do(house: House, work: Callable[..., Awaitable[_Found]], **named: Any) -> _Found:
+    async def inside() -> _Found:
+        async with await house.database.connect_async() as connection:
+            return await work(connection, house.book, **named)
+
+    return asyncio.run(inside())
+
+
+def ask(house: House, held: Claim) -> Verdict:
+    async def inside() -> Verdict:
+        async with Dispatcher(house.channels) as dispatcher:
+            return await dispatcher.ask(held.call.channel, question_of(held.call))
+
+    return asyncio.run(inside())
+
+
+STEPS = ["intent", "work list", "sent", "charged", "recorded"]
+
+
+@pytest.mark.parametrize("last_step", STEPS)
+def test_a_worker_that_dies_after_any_step_leaves_one_charge(house: House, last_step: str) -> None:
+    house.misbehave("tok_quiet", "no_callback")
+    payment = house.pay("tok_quiet")
+    reached = STEPS.index(last_step)
+    if reached >= STEPS.index("work list"):
+        do(house, channel_calls.follow)
+    if reached >= STEPS.index("sent"):
+        (held,) = do(house, channel_calls.claim, limit=1, lease_s=0.3)
+        if reached >= STEPS.index("charged"):
+            verdict = ask(house, held)
+            if reached >= STEPS.index("recorded"):
+                command = command_for(held.call.id, CHANNEL, verdict)
+                assert command is not None
+                house.pen.do(command)
+    # Here the worker dies; another one comes.
+    house.start_worker()
+    (view,) = house.settled(payment)
+    house.all_calls_done()
+    assert (view.status, len(house.charges(payment)), house.sends("tok_quiet")) == ("succeeded", 1, 1)
+    house.agrees_with_the_channel()
+
+
+def test_kill_9_between_sent_and_the_answer_asks_and_never_charges_again(house: House) -> None:
+    # The channel does it and keeps silent: the worker waits for an answer that is not coming when it is killed.
+    house.misbehave("tok_quiet", "timeout_after", "no_callback")
+    house.start_worker_process()
+    payment = house.pay("tok_quiet")
+    until(lambda: house.charges(payment) or None)
+    house.kill_worker()
+    view = house.payment(payment)
+    assert (view.status, house.sends("tok_quiet")) == ("processing", 1)
+    house.start_worker()
+    (view,) = house.settled(payment)
+    assert (view.status, len(house.charges(payment)), house.sends("tok_quiet")) == ("succeeded", 1, 1)
+    house.agrees_with_the_channel()
+
+
+def test_kill_9_again_and_again_loses_nothing_and_doubles_nothing(house: House) -> None:
+    chance = random.Random(9)
+    house.misbehave_by_chance({"timeout_after": 200, "timeout_before": 100, "no_callback": 700}, seed=3)
+    payments = []
+    for _ in range(6):
+        house.start_worker_process()
+        payments += [house.pay() for _ in range(8)]
+        time.sleep(chance.uniform(0.6, 1.6))
+        house.kill_worker()
+    house.start_worker()
+    views = house.settled(*payments, patience_s=60)
+    assert {view.status for view in views} == {"succeeded"}
+    assert all(len(house.charges(payment)) == 1 for payment in payments)
+    house.agrees_with_the_channel()
+
+
+def test_a_worker_that_is_stopped_lets_the_calls_under_way_end(house: House) -> None:
+    house.start_worker()
+    payments = [house.pay() for _ in range(20)]
+    until(lambda: True if house.simulator.books()["charges"] else None)
+    house.stop_worker()
+    claimed = house.sql("SELECT id FROM {book}.channel_calls WHERE state = 'sent' AND claimed_until > now()")
+    assert claimed == []
+    house.start_worker()
+    assert {view.status for view in house.settled(*payments)} == {"succeeded"}
+    house.agrees_with_the_channel()

@@ -1,0 +1,59 @@
+"""Timers: a hold whose time has run out is let go, once, whatever the view says."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from commands.accounts import OpenAccount
+from commands.envelope import Answer, Part
+from commands.holds import CaptureHold
+from commands.processes.timers import expire_holds
+from commands.transfers import PlaceHold
+from ledger.events.holds import HoldExpired
+from tests.processes.house import House, until
+
+
+def place(house: House, name: str, lasts_s: float) -> None:
+    expires_at = datetime.now(UTC) + timedelta(seconds=lasts_s)
+    house.pen.do(PlaceHold(name, "a", "b", 5, "EUR", expires_at))
+
+
+def opened(house: House) -> House:
+    house.pen.do(OpenAccount("a", "A", "asset", "EUR"))
+    house.pen.do(OpenAccount("b", "B", "liability", "EUR"))
+    return house
+
+
+def test_the_worker_lets_holds_expire_when_they_are_due_and_not_before(house: House) -> None:
+    opened(house)
+    place(house, "hold_soon", 1.5)
+    place(house, "hold_later", 3600)
+
+    async def all_holds(book: str, now: datetime) -> Sequence[str]:
+        # A view that names too many, again and again: the decision looks for itself.
+        return ("hold_soon", "hold_later", "hold_nobody") if book == house.book else ()
+
+    house.start_worker(all_holds)
+    until(lambda: True if len(house.history("hold_soon")) > 1 else None)
+    time.sleep(1.2)
+    assert [type(recorded.event) for recorded in house.history("hold_soon")[1:]] == [HoldExpired]
+    assert len(house.history("hold_later")) == 1
+    expired = house.history("hold_soon")[1]
+    assert (expired.metadata.actor, expired.recorded_at >= house.history("hold_soon")[0].recorded_at) == ("timer", True)
+
+
+def test_a_hold_that_was_captured_in_between_stays_captured(house: House) -> None:
+    opened(house)
+    place(house, "hold_1", 0.2)
+    house.pen.do(CaptureHold("hold_1"))
+    time.sleep(0.3)
+
+    async def due(book: str, now: datetime) -> Sequence[str]:
+        return ("hold_1",)
+
+    async def submit(book: str, part: Part) -> Answer:
+        return await asyncio.to_thread(lambda: house.pen.submit([part])()[0])
+
+    assert asyncio.run(expire_holds(house.book, due, submit)) == ("hold_1",)
+    assert len(house.history("hold_1")) == 2
