@@ -1,19 +1,17 @@
 """The application: all routes behind one door, and the document that describes them."""
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from functools import cache
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.answers import REPLAYED, Replayed, schemas_of
-from api.problems import document_problems, install, problem_response
+from api.answers import REPLAYED, Replayed
+from api.description import describe
+from api.problems import install, problem_response
 from api.routes import (
     accounts,
     audit,
@@ -31,7 +29,6 @@ from api.routes import (
     transfers,
     trial_balance,
 )
-from api.routing import SECURITY_SCHEME, GuardedRoute
 from api.telemetry import Telemetry
 from api.transport import Door
 from api.wiring import World
@@ -105,7 +102,8 @@ def make_api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | 
     api.add_exception_handler(Replayed, _answer_again)
     for router in _ROUTERS:
         api.router.routes.extend(router.routes)
-    api.openapi = lambda: _describe(api)  # type: ignore[method-assign]
+    document = cache(lambda: describe(api))
+    api.openapi = document  # type: ignore[method-assign]
     return api
 
 
@@ -113,26 +111,3 @@ async def _answer_again(request: Request, error: Exception) -> Response:
     if not isinstance(error, Replayed):
         raise AssertionError(f"not a replay: {error!r}")
     return problem_response(error.refusal, {REPLAYED: "true"})
-
-
-def _describe(api: FastAPI) -> dict[str, Any]:
-    if api.openapi_schema is None:
-        document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
-        routes = [route for route in api.routes if isinstance(route, GuardedRoute)]
-        bodies = {route.body for route in routes if route.body is not None}
-        _, definitions = models_json_schema(
-            [(body, "validation") for body in sorted(bodies, key=lambda body: body.__name__)],
-            ref_template="#/components/schemas/{model}",
-        )
-        components = document.setdefault("components", {})
-        schemas = components.setdefault("schemas", {})
-        schemas |= definitions.get("$defs", {}) | schemas_of({kind for route in routes for kind in route.answers})
-        components["schemas"] = dict(sorted(schemas.items()))
-        components["securitySchemes"] = {SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}}
-        api.openapi_schema = document_problems(document)
-    return api.openapi_schema
-
-
-def description() -> str:
-    """The OpenAPI document as text, the same each time."""
-    return json.dumps(make_api().openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"

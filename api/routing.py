@@ -22,20 +22,25 @@ from ledger.errors import (
     FieldInvalid,
     FieldMissing,
     FieldType,
+    HeadersTooLarge,
     IdempotencyKeyInvalid,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
+    InternalError,
     JsonMalformed,
     PanNotAllowed,
     Refusal,
     RouteNotFound,
+    ScopeMissing,
     TextForbiddenCharacter,
+    Unauthenticated,
     UnknownField,
     UnknownParameter,
 )
 
 SECURITY_SCHEME = "api_key"
 _IN_BODIES = (JsonMalformed, TextForbiddenCharacter, FieldMissing, FieldType, FieldInvalid, UnknownField, PanNotAllowed)
+_FROM_ANYBODY = (HeadersTooLarge, InternalError)
 _OF_KEYS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused)
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -97,7 +102,8 @@ class Router:
         **described: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare what answers to GET."""
-        kinds = [*EVERY_READ, BadRequest, UnknownParameter, FieldInvalid, RouteNotFound, *refuses]
+        every = EVERY_READ if scope else _FROM_ANYBODY
+        kinds = [*every, BadRequest, UnknownParameter, *((FieldInvalid, RouteNotFound) if scope else ()), *refuses]
         responses = shown(_kinds_of(answers), example, page=page, media_type=media_type) | may_refuse(*kinds)
         return self._declare("GET", path, Rules(scope), _kinds_of(answers), None, responses, 200, described)
 
@@ -117,8 +123,9 @@ class Router:
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare what answers to POST, with an Idempotency-Key."""
         rules = rules or Rules(scope, takes_key=True)
+        every = [kind for kind in EVERY_WRITE if scope or kind not in (Unauthenticated, ScopeMissing)]
         kinds = [
-            *EVERY_WRITE,
+            *every,
             *_IN_BODIES,
             *(_OF_KEYS if rules.takes_key else ()),
             UnknownParameter,

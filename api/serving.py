@@ -9,6 +9,7 @@ from psycopg import Connection, OperationalError
 
 from api.app import Service
 from api.keys import load_or_create_pepper
+from api.protocol import Protocol
 from api.settings import Settings
 from api.wiring import World
 from commands.channels.registry import ChannelSettings, Registry
@@ -65,7 +66,7 @@ def server_for(service: Service, host: str, port: int) -> uvicorn.Server:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -33,9 +33,13 @@ class Stored(msgspec.Struct, frozen=True):
     ended_at: float
     """On the monotonic clock of this machine."""
 
+    @property
+    def per_s(self) -> float:
+        return self.commands / self.seconds
+
 
 class BatchWriter:
-    """Opens the accounts of a pattern in a book, and sends batches of transfers between them, one after the other."""
+    """Opens the accounts of a pattern in a book, and has batches of transfers between them stored one by one."""
 
     def __init__(self, database: Database, book: str, pattern: Pattern, seed: int) -> None:
         self._mix = Mix(pattern, seed)
@@ -44,19 +48,27 @@ class BatchWriter:
         names = [POOR, *pattern.names]
         for start in range(0, len(names), _ACCOUNTS_AT_ONCE):
             self._submit([_opening(name) for name in names[start : start + _ACCOUNTS_AT_ONCE]])
+        self._prepared: list[list[Part]] = []
         gc.set_threshold(*_GC_THRESHOLDS)
+
+    def open(self) -> None:
+        """Answers once the accounts are open."""
+
+    def prepare(self, batches: int, size: int) -> None:
+        """Make so many batches, at least one."""
+        self._mix.expected = Expected()
+        drawn = self._mix.batches(max(1, batches), size)
+        self._prepared = [[_part(transfer) for transfer in batch] for batch in drawn]
 
     def close(self) -> None:
         self._writer.stop()
 
-    def store(self, batches: int, size: int) -> Stored:
-        """Send so many batches, timed from the first to the last answer; checks what became of every command."""
-        self._mix.expected = Expected()
-        sent = [[_part(transfer) for transfer in batch] for batch in self._mix.batches(batches, size)]
+    def store(self) -> Stored:
+        """Store what was prepared, timed from the first to the last answer; checks what became of every command."""
         gc.collect()
         gc.freeze()
         begun = time.monotonic()
-        answered = [self._submit(parts) for parts in sent]
+        answered = [self._submit(parts) for parts in self._prepared]
         ended_at = time.monotonic()
         found = Expected()
         for answers in answered:
@@ -86,9 +98,7 @@ def _opening(name: str) -> Part:
 
 
 def _part(transfer: Transfer) -> Part:
-    command = PostTransfer(
-        new_id(ENTRY), transfer.debit_account, transfer.credit_account, transfer.amount, CURRENCY
-    )
+    command = PostTransfer(new_id(ENTRY), transfer.debit_account, transfer.credit_account, transfer.amount, CURRENCY)
     return _enveloped(transfer.key, command)
 
 

@@ -26,6 +26,8 @@ class Figure(msgspec.Struct):
     unit: Unit
     bar: float
     at_most: bool = False
+    limits: dict[str, float] = {}
+    """What else that was seen must not be more than this."""
     rounds: list[Round] = []
 
     @property
@@ -42,7 +44,9 @@ class Figure(msgspec.Struct):
 
     @property
     def is_reached(self) -> bool:
-        return self.median <= self.bar if self.at_most else self.median >= self.bar
+        seen = self.seen()
+        within = all(seen[name] <= limit for name, limit in self.limits.items())
+        return within and (self.median <= self.bar if self.at_most else self.median >= self.bar)
 
     def seen(self) -> dict[str, float]:
         """The median of what else was seen."""
@@ -50,7 +54,14 @@ class Figure(msgspec.Struct):
         return {name: statistics.median(one.seen[name] for one in self.rounds) for name in names}
 
 
-_PATTERNS: dict[Unit, str] = {"R": "{:.2f} R", "/s": "{:,.0f}/s", "s": "{:.1f} s", "ms": "{:.1f} ms", "%": "{:.0f} %", "MB": "{:.0f} MB"}
+_PATTERNS: dict[Unit, str] = {
+    "R": "{:.2f} R",
+    "/s": "{:,.0f}/s",
+    "s": "{:.1f} s",
+    "ms": "{:.1f} ms",
+    "%": "{:.0f} %",
+    "MB": "{:.0f} MB",
+}
 
 
 def said(value: float, unit: Unit) -> str:
@@ -95,6 +106,7 @@ def as_json(figures: Iterable[Figure], about: dict[str, object]) -> str:
             "bar_is": "at most" if figure.at_most else "at least",
             "ok": figure.is_reached,
             "seen": figure.seen(),
+            "limits": figure.limits,
             "rounds": figure.rounds,
         }
         for figure in figures

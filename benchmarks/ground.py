@@ -57,7 +57,7 @@ class Ground:
 
 
 def _settings_of(connection: Connection) -> Mapping[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name, wanted in _DURABLE.items():
         row = connection.execute("SELECT current_setting(%s), version()", (name,)).fetchone()
         if row is None or row[0] != wanted:

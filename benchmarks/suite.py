@@ -1,38 +1,42 @@
-"""Suite: every figure there is, how it is measured, and how much of it a quick run measures."""
+"""Suite: every measurement there is, and how much of each a full and a quick run measure."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-import msgspec
+from benchmarks import in_process, over_http
+from benchmarks.bench import Bench, Scale
+from benchmarks.figures import Figure
 
-from benchmarks.batch_writer import BatchWriter, Stored
-from benchmarks.figures import Figure, Round
-from benchmarks.ground import Ground
-from benchmarks.mix import Pattern
-from benchmarks.processes import Child, child
-from benchmarks.reference import Reference
-from benchmarks.views import CatchingUp, Rebuilding, caught_up_at, kept_up
+MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "batches-1000": in_process.batches,
+    "batches-hot": in_process.hot_batches,
+    "batches-8000": in_process.large_batches,
+    "batches-wide": in_process.wide_batches,
+    "transfers-http": over_http.transfers,
+    "batches-http": over_http.batches,
+    "catch-up": in_process.catch_up,
+    "rebuild": in_process.rebuild,
+    "growth": in_process.growth,
+    "memory": over_http.memory,
+}
 
-UNIFORM = Pattern(1_000)
-TWO_HOT = Pattern(2)
-WIDE = Pattern(100_000)
-MOST_LAG_S = 2.0
-
-
-class Scale(msgspec.Struct, frozen=True):
-    """How much of everything is measured."""
-
-    rounds: int
-    reference_s: int
-    batched: int
-    """Transfers of one round in batches."""
-    stored: int
-    """Events that make a book large."""
-    wide: int
-    """Accounts of a book with many."""
-    http_s: int
-
-
-FULL = Scale(rounds=5, reference_s=3, batched=200_000, stored=1_000_000, wide=100_000, http_s=5)
-QUICK = Scale(rounds=1, reference_s=1, batched=24_000, stored=24_000, wide=5_000, http_s=2)
+FULL = Scale(
+    rounds=5,
+    reference_s=3,
+    batched=200_000,
+    one_by_one=32_000,
+    warm_up=24_000,
+    caught_up=100_000,
+    large=1_000_000,
+    wide=100_000,
+)
+# Enough to see that everything works, and to compare a change with what was before it; too little for a verdict.
+QUICK = Scale(
+    rounds=1,
+    reference_s=1,
+    batched=32_000,
+    one_by_one=6_400,
+    warm_up=8_000,
+    caught_up=32_000,
+    large=40_000,
+    wide=5_000,
+)

@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import LiteralString
 
-from benchmarks.processes import child
+from benchmarks.processes import Child, child
 from ledger.store.connection import Database, in_book
 from projections.following import run_all_books
 from projections.postings import Postings
@@ -14,7 +15,8 @@ from projections.runner import BookRunner
 
 _LOOK_S = 0.005
 _PATIENCE_S = 120
-_POSITION = "SELECT position FROM {schema}.projection_checkpoints WHERE projection = %s"
+_HEAD: LiteralString = "SELECT position FROM {schema}.log_head"
+_POSITION: LiteralString = "SELECT position FROM {schema}.projection_checkpoints WHERE projection = %s"
 
 
 class _Keeper:
@@ -34,11 +36,20 @@ class _Keeper:
 
 
 @contextmanager
-def kept_up(database: Database) -> Iterator[None]:
+def kept_up(database: Database) -> Iterator[Child]:
     """For the length of a block, a process keeps the views of all books."""
     with child(_Keeper, database) as keeper:
         keeper.call("ready")
-        yield
+        yield keeper
+
+
+def head_of(database: Database, book: str) -> int:
+    """The last position of a book's log."""
+    with database.connect() as connection:
+        row = connection.execute(in_book(_HEAD, book)).fetchone()
+    if row is None:
+        raise AssertionError(f"the log of {book} has lost its head")
+    return int(row[0])
 
 
 def caught_up_at(database: Database, book: str, position: int) -> float:
@@ -73,15 +84,9 @@ class CatchingUp:
         self._connection.close()
 
 
-class Rebuilding:
-    """Rebuilds the balances of a book from its log: the view that they are read from at any time of the past."""
-
-    def __init__(self, database: Database, book: str) -> None:
-        self._database, self._book = database, book
-
-    def seconds(self) -> float:
-        """How long it takes, with the comparison and the swap; raises AssertionError if the rows were not the same."""
-        report = rebuild(self._database, self._book, Postings.name)
-        if not report.is_equal:
-            raise AssertionError(f"the rebuilt rows differ: {report}")
-        return report.seconds
+def rebuild_seconds(database: Database, book: str) -> float:
+    """How long the rebuild of the postings takes, with comparison and swap; raises AssertionError if rows differ."""
+    report = rebuild(database, book, Postings.name)
+    if not report.is_equal:
+        raise AssertionError(f"the rebuilt rows differ: {report}")
+    return report.seconds

@@ -74,7 +74,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a command: a receipt's JSON bytes, or a refusal; `error` is a bug and nobody's answer."""
+    """What became of a command: a receipt's JSON bytes, or a refusal; `error` is a bug and nobody's answer.
+
+    `again`: its whole batch was answered before, and `replayed` is what was said of it then.
+    """
 
     status: int
     position: int
@@ -82,6 +85,7 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool = False
     refusal: Refusal | None = None
     error: Exception | None = None
+    again: bool = False
 
 
 class Submission(msgspec.Struct, frozen=True):

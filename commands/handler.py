@@ -97,12 +97,13 @@ class _Batch:
         self.books.load_references(self.appending.references(references))
 
     def answer(self, submission: Submission) -> list[Answer]:
-        if submission.batch_key and (stored := self.answered.get(submission.batch_key.key)):
-            refused = self._already_refused(stored, submission.batch_key)
+        told = None
+        if submission.batch_key and (told := self.answered.get(submission.batch_key.key)):
+            refused = self._already_refused(told, submission.batch_key)
             if refused:
                 return [refused] * len(submission.parts)
-            if stored.status >= 400:
-                return load_refusals(stored.answer or b"[]")
+            if told.status >= 400:
+                return load_refusals(told.answer or b"[]")
         mark, answers = self.books.mark(), list[Answer]()
         keys_before = len(self.books.draft.keys)
         for part in submission.parts:
@@ -118,12 +119,14 @@ class _Batch:
         if submission.batch_key and submission.batch_key.key not in self.answered:
             self._keep_batch(submission.batch_key, answers, whole)
         self.books.settle()
-        return answers
+        return answers if told is None else _as_told_first(answers, told)
 
     def _keep_batch(self, envelope: Envelope, answers: list[Answer], whole: bool) -> None:
         if whole:
             last = max((answer.position for answer in answers), default=0)
-            self._keep(StoredKey(envelope.key, envelope.fingerprint, 201, last, None))
+            # Which of its parts were known already: all of them will be when the batch comes again.
+            known = bytes(answer.replayed for answer in answers) if any(a.replayed for a in answers) else b""
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, 201, last, known))
         elif not any(answer.error or _is_transient(answer.refusal) for answer in answers):
             # Nothing was carried out, and the same batch is told so again, whatever its transfers would meet then.
             self._keep(StoredKey(envelope.key, envelope.fingerprint, 422, 0, store_refusals(answers)))
@@ -205,6 +208,15 @@ class _Batch:
 
 def _one(name: str | None) -> set[str]:
     return set() if name is None else {name}
+
+
+def _as_told_first(answers: list[Answer], told: StoredKey) -> list[Answer]:
+    """The answers of a batch that comes again, with `replayed` as it was said the first time."""
+    known = told.answer or bytes(len(answers))
+    return [
+        msgspec.structs.replace(answer, replayed=bool(was), again=True)
+        for answer, was in zip(answers, known, strict=True)
+    ]
 
 
 def _is_transient(refusal: Refusal | None) -> bool:

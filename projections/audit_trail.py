@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from ledger.errors import JsonValue
 from ledger.events.event import Event, Recorded, event_of_entry
 from ledger.events.transfers import TransferPosted
 from ledger.store import read
@@ -101,7 +100,7 @@ class Fact(msgspec.Struct, frozen=True):
     why: str
     causation: str
     correlation: str
-    data: dict[str, JsonValue]
+    data: dict[str, Any]
 
 
 def fact_of(recorded: Recorded) -> Fact:

@@ -11,11 +11,10 @@ import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from api.cli.books import database_of
 from api.cli.import_rows import Format, ImportFile, Unreadable
-from api.cli.terminal import AsJson, answer, give_up, owner, people, saying_why, settings, url_of
+from api.cli.terminal import AsJson, answer, give_up, people
 from ledger.errors import JsonValue, Refusal, Unavailable
-from ledger.store.connection import Database
-from ledger.store.migrate import application_role, list_books
 
 if TYPE_CHECKING:  # What FastAPI brings along is loaded when there is something to import.
     from api.cli.import_batches import Outcome
@@ -136,23 +135,12 @@ def _carried_out(source: ImportFile, summary: Summary, *, retry_rejected: bool) 
         yield checked(source.rows())
         return
     configure_logging("WARNING")
-    database = _database_with(summary.book)
+    database, _ = database_of(summary.book)
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
     importer = Importer(writers, summary.book, summary.sha256, retry_rejected=retry_rejected)
     yield importer.run(source.rows())
     # Not after a failure: a writer that still waits for its database ends with the process.
     writers.stop()
-
-
-def _database_with(book: str) -> Database:
-    of = settings()
-    with saying_why():
-        url = url_of(of)
-        with owner(of) as connection:
-            role, books = application_role(connection), list_books(connection)
-    if book not in books:
-        give_up(f"there is no book {book}", _UNREADABLE)
-    return Database(url, role=role)
 
 
 def _tell(outcomes: Iterable["Outcome"], summary: Summary, said: "Said") -> None:

@@ -29,10 +29,12 @@ _PATIENCE_AT_THE_END_S = 10
 class Child:
     """One process that is to run: a word of our command line."""
 
-    def __init__(self, words: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(self, words: Sequence[str], environment: dict[str, str], *, silent: bool = False) -> None:
+        """`silent`: what it says on standard output is for nobody; its log still goes to standard error."""
         self.name = words[0]
         self._words = words
         self._environment = environment
+        self._silent = silent
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_at = 0.0
@@ -61,6 +63,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "api.cli", *self._words],
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if self._silent else None,
             env={**os.environ, **self._environment, SUPERVISED: "1"},
             # Ctrl-C is for the supervisor, which then stops everybody in order.
             start_new_session=True,
@@ -91,6 +94,11 @@ class Supervisor:
         self._keep_database = keep_database
         self._stopping = threading.Event()
         self._keep_database_again_at = 0.0
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether somebody has asked it to stop."""
+        return self._stopping.is_set()
 
     def stop(self, *_: int | FrameType | None) -> None:
         """Make `run` return; may be called from a signal handler."""

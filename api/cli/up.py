@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 
 import typer
 from psycopg import Connection
@@ -37,7 +38,7 @@ def up() -> None:
 def run_all(of: Settings, started: Callable[[str, str | None], None]) -> None:
     """Run until stopped; `started` is told the service's address and the key that was made, once it answers."""
     _claim_port(of.host, of.port)
-    port, simulator_port = of.port or _free_port(), _free_port()
+    port, simulator_port = of.port or free_port(), free_port()
     given = of.database_url.get_secret_value().strip() if of.database_url else ""
     embedded = None if given else Embedded.start(of.state)
     url = given or (embedded.url if embedded else "")
@@ -86,22 +87,28 @@ def _claim_port(host: str, port: int) -> None:
         give_up(f"{host}:{port} cannot be had ({taken.strerror}): set LEDGER_PORT to another port")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody has at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
+def is_ready(address: str) -> bool:
+    """Whether the service at this address answers requests."""
+    try:
+        with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as ready:  # noqa: S310
+            return ready.status == HTTPStatus.OK
+    except (urllib.error.URLError, OSError):
+        return False
+
+
 def _tell_when_ready(address: str, tell: Callable[[], None]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as ready:  # noqa: S310
-                if ready.status == 200:
-                    tell()
-                    return
-        except (urllib.error.URLError, OSError):
-            pass
+        if is_ready(address):
+            tell()
+            return
         time.sleep(0.1)
     people.print(f"ledger: nothing answers at {address} yet; the lines above may say why")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import books, importing, keys, up, upkeep
+from api.cli import books, demo, importing, keys, up, upkeep, verifying
 from api.cli.supervisor import end_with_supervisor
 from api.cli.terminal import AsJson, answer, owner, saying_why, settings, url_of
 from api.telemetry import configure_logging
@@ -21,9 +21,10 @@ app = typer.Typer(
 app.add_typer(books.app, name="books")
 app.add_typer(keys.app, name="keys")
 app.command()(up.up)
+app.command()(demo.demo)
 app.command("import")(importing.import_transfers)
 app.command()(upkeep.rebuild)
-app.command()(upkeep.verify)
+app.command()(verifying.verify)
 
 
 @app.command()
@@ -68,9 +69,10 @@ def simulator(
 @app.command()
 def openapi() -> None:
     """Write the description of the interface to standard output, as `docs/openapi.json` has it."""
-    from api.app import description
+    from api.app import make_api
+    from api.description import description
 
-    sys.stdout.write(description())
+    sys.stdout.write(description(make_api()))
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """/batches: up to 10,000 transfers in one request, each with its own key: all or none, or each for itself."""
 
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from pydantic import ConfigDict
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from api.answers import POSITION, REPLAYED, answer
+from api.answers import POSITION, REPLAYED, Replayed, answer
 from api.dependencies import CALLER, Caller, Rules, body_of, understood
 from api.fields import IdempotencyKey, Request
 from api.fingerprints import fingerprint
@@ -28,6 +27,7 @@ from ledger.errors import (
     BatchTooLarge,
     DuplicateInBatch,
     FieldError,
+    IdempotencyKeyReused,
     InternalError,
     Refusal,
     Unavailable,
@@ -111,7 +111,7 @@ async def post_batch(request: HttpRequest) -> Response:
     mode, items = _read(body_of(request))
     if mode == "atomic":
         _refuse_what_makes_no_sense(items)
-    _refuse_what_stands_twice(items)
+    _refuse_what_stands_twice(items, caller.key)
     parts: list[Part] = []
     results: list[BatchResult] = []
     places: list[int] = []
@@ -130,13 +130,12 @@ async def post_batch(request: HttpRequest) -> Response:
     answers = await caller.world.carry_out(
         caller.book, parts, atomic=atomic, batch_key=_batch_envelope(caller, mode, parts)
     )
-    if atomic:
-        _refuse_whole(answers)
-    _refuse_what_is_the_services_own(answers)
+    _refuse_whole(answers, atomic=atomic, has_key=bool(caller.key))
     results += [_result(*told) for told in zip(places, parts, answers, strict=True)]
     results.sort(key=lambda result: result.index)
-    headers = {POSITION: str(max((given.position for given in answers), default=0))}
-    if answers and all(given.replayed for given in answers):
+    position = max((given.position for given in answers), default=0)
+    headers = {POSITION: str(position)} if position else {}
+    if answers and all(given.replayed or given.again for given in answers):
         headers[REPLAYED] = "true"
     return answer(BatchAnswer(results), 201, headers)
 
@@ -188,8 +187,8 @@ def _batch_envelope(caller: Caller, mode: str, parts: list[Part]) -> Envelope | 
 # --- refusing the whole ---------------------------------------------------------------------------------------------
 
 
-def _refuse_what_stands_twice(items: list[BatchedTransfer | Refusal]) -> None:
-    seen: set[str] = set()
+def _refuse_what_stands_twice(items: list[BatchedTransfer | Refusal], batch_key: str) -> None:
+    seen = {batch_key}
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             continue
@@ -209,26 +208,33 @@ def _refuse_what_makes_no_sense(items: list[BatchedTransfer | Refusal]) -> None:
         raise BatchRejected(errors=errors)
 
 
-def _refuse_whole(answers: list[Answer]) -> None:
-    """Raise BatchRejected if a transfer of an atomic batch was refused: then none of them was carried out."""
-    _refuse_what_is_the_services_own(answers)
-    errors = tuple(
-        FieldError(f"/transfers/{index}", given.refusal.code(), given.refusal.detail)
-        for index, given in enumerate(answers)
-        if given.refusal is not None
-    )
-    if errors:
-        raise BatchRejected(errors=errors)
-    for given in answers:
-        if given.error is not None:
-            raise given.error
-
-
-def _refuse_what_is_the_services_own(answers: list[Answer]) -> None:
-    refusals: Iterator[Refusal] = (given.refusal for given in answers if given.refusal is not None)
+def _refuse_whole(answers: list[Answer], *, atomic: bool, has_key: bool) -> None:
+    """Raise what concerns the whole batch: then none of its transfers was carried out."""
+    refusals = [given.refusal for given in answers]
     for refusal in refusals:
         if isinstance(refusal, Unavailable):
             raise refusal
+    # One answer for all of them: the key of the batch stands for another batch.
+    if (
+        answers
+        and has_key
+        and isinstance(refusals[0], IdempotencyKeyReused)
+        and all(given is answers[0] for given in answers)
+    ):
+        raise refusals[0]
+    if not atomic:
+        return
+    errors = tuple(
+        FieldError(f"/transfers/{index}", refusal.code(), refusal.detail)
+        for index, refusal in enumerate(refusals)
+        if refusal is not None
+    )
+    if errors:
+        rejected = BatchRejected(errors=errors)
+        raise Replayed(rejected) if all(given.replayed for given in answers) else rejected
+    for given in answers:
+        if given.error is not None:
+            raise given.error
 
 
 # --- telling --------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class Pending(Request):
+class PendingRequest(Request):
     """What makes a transfer a hold."""
 
     expires_at: Timestamp | None = None
@@ -65,7 +65,7 @@ class TransferRequest(Request):
     reference: Reference | None = None
     description: Text500 | None = None
     metadata: Metadata = {}
-    pending: Pending | None = None
+    pending: PendingRequest | None = None
     dry_run: bool = False
 
     def to_command(self) -> PostTransfer | PlaceHold:

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier, Literal
 
 from commands.channels.channel import Charge, RefundCharge
 from commands.processes.next_steps import Call, Step
@@ -25,8 +26,13 @@ from ledger.events.refunds import RefundFailed, RefundRequested, RefundSucceeded
 from ledger.events.top_ups import TopUpFailed, TopUpRequested, TopUpSucceeded
 from ledger.store.append import recorded
 from ledger.store.connection import in_book
+from ledger.store.schema import schema_of
 
-PAGE = 5_000  # positions
+# In positions of the log.
+PAGE = 5_000
+FARTHEST_BEHIND = 20_000
+# What a hint says that is not about the log.
+CALLS_DUE = "calls due"
 CARD_ON_FILE = "on_file"
 # Whom a top-up is charged for: the house itself.
 HOUSE = "house"
@@ -43,11 +49,15 @@ _OUTCOMES: tuple[type[Event], ...] = (
 )
 _TOPICS = [event.topic for event in _INTENTS + _OUTCOMES]
 
+_POSITIONS = """
+SELECT c.position, h.position
+  FROM {schema}.process_checkpoints AS c, {schema}.log_head AS h
+ WHERE c.process = 'channel_calls'
+"""
 _LOCK_CHECKPOINT = """
-SELECT position FROM {schema}.process_checkpoints WHERE process = 'channel_calls' FOR UPDATE SKIP LOCKED
+SELECT position FROM {schema}.process_checkpoints WHERE process = 'channel_calls' FOR UPDATE
 """
 _MOVE_CHECKPOINT = "UPDATE {schema}.process_checkpoints SET position = %s WHERE process = 'channel_calls'"
-_HEAD = "SELECT position FROM {schema}.log_head"
 _READ = """
 SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
   FROM {schema}.events
@@ -91,7 +101,7 @@ UPDATE {schema}.channel_calls SET next_at = claimed_until
 """
 
 
-_WAKE = "NOTIFY {schema}"
+_HINT = SQL("NOTIFY {schema}, {words}")
 
 _requests: msgspec.json.Decoder[Charge | RefundCharge] = msgspec.json.Decoder(Charge | RefundCharge)
 
@@ -105,27 +115,41 @@ class Claim(msgspec.Struct, frozen=True):
     claimed_at: datetime
 
 
-async def follow(connection: AsyncConnection[Any], book: str) -> bool:
-    """Take one page of the log into the work list; whether the end of the log was not reached yet."""
+class Page(msgspec.Struct, frozen=True):
+    """How far the log was read, whether it goes on, and how many calls became due."""
+
+    position: int
+    more: bool
+    opened: int = 0
+
+
+async def follow(connection: AsyncConnection[Any], book: str, after: int = 0) -> Page:
+    """Take one page of the log into the work list. `after`: how far this worker has read already.
+
+    Where a page holds nothing for us, nothing is written: the checkpoint lies behind, at most so far, and whoever
+    begins there finds nothing again.
+    """
+    checkpoint, head = await _one(connection, _POSITIONS, book)
+    start = after if checkpoint <= after <= head else checkpoint
+    until = min(head, start + PAGE)
+    if until <= start:
+        return Page(start, more=False)
+    cursor = await connection.execute(in_book(_READ, book), (start, until, _TOPICS), binary=True)
+    facts = [recorded(row) for row in await cursor.fetchall()]
+    if not facts and until - checkpoint < FARTHEST_BEHIND:
+        return Page(until, more=until < head)
+    opened = [row for fact in facts if (row := _opened(fact)) is not None]
+    closed = [name for fact in facts if (name := closed_by(fact.event)) is not None]
     async with connection.transaction():
-        row = await (await connection.execute(in_book(_LOCK_CHECKPOINT, book))).fetchone()
-        if row is None:
-            return False  # another worker is at it
-        checkpoint: int = row[0]
-        head: int = (await _one(connection, _HEAD, book))[0]
-        until = min(head, checkpoint + PAGE)
-        if until == checkpoint:
-            return False
-        cursor = await connection.execute(in_book(_READ, book), (checkpoint, until, _TOPICS), binary=True)
-        facts = [recorded(row) for row in await cursor.fetchall()]
-        opened = [row for fact in facts if (row := _opened(fact)) is not None]
-        closed = [name for fact in facts if (name := closed_by(fact.event)) is not None]
+        (stands,) = await _one(connection, _LOCK_CHECKPOINT, book)
+        if stands != checkpoint:
+            return Page(start, more=True)  # another worker was quicker: look again
         if opened:
             await connection.cursor().executemany(in_book(_OPEN, book), opened)
         if closed:
             await connection.execute(in_book(_CLOSE, book), (closed,))
         await connection.execute(in_book(_MOVE_CHECKPOINT, book), (until,))
-    return until < head
+    return Page(until, more=until < head, opened=len(opened))
 
 
 def request_of(event: Event) -> Charge | RefundCharge | None:
@@ -221,7 +245,7 @@ async def nudge(connection: AsyncConnection[Any], book: str, subject: str) -> bo
     cursor = await connection.execute(in_book(_NUDGE, book), (subject,))
     if not cursor.rowcount:
         return False
-    await connection.execute(in_book(_WAKE, book))
+    await connection.execute(_HINT.format(schema=Identifier(schema_of(book)), words=Literal(CALLS_DUE)))
     return True
 
 

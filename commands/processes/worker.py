@@ -100,6 +100,7 @@ class Worker:
         self._lease_s = longest_ms / 1000 + _LEASE_MARGIN_S
         self._log_grew: dict[str, asyncio.Event] = {}
         self._calls_due: dict[str, asyncio.Event] = {}
+        self._read_until: dict[str, int] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -131,10 +132,14 @@ class Worker:
         """Do it once; while the database is away, wait for it. A bug is not caught."""
         while not self._stop.is_set():
             try:
-                return await work()
+                await work()
             except _TROUBLE as trouble:
                 logger.warning("the worker waits for the database: %s", trouble)
+                # It may come back as an older one.
+                self._read_until.clear()
                 await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
+            else:
+                break
 
     async def _steadily(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it again and again."""
@@ -150,11 +155,8 @@ class Worker:
                     await connection.execute(in_book("LISTEN {schema}", book))
                     heard[schema_of(book)] = book
                 async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
-                    self._wake(heard[hint.channel])
-
-    def _wake(self, book: str) -> None:
-        self._log_grew[book].set()
-        self._calls_due[book].set()
+                    woken = self._calls_due if hint.payload == channel_calls.CALLS_DUE else self._log_grew
+                    woken[heard[hint.channel]].set()
 
     # --- the log ----------------------------------------------------------------------------------------------------
 
@@ -162,10 +164,12 @@ class Worker:
         """Take what is new into the work list, then wait for more."""
         self._log_grew[book].clear()
         async with self._pool.connection() as connection:
-            more = await channel_calls.follow(connection, book)
-        self._calls_due[book].set()
-        await asyncio.sleep(_SHORTEST_PAUSE_S)
-        if not more:
+            page = await channel_calls.follow(connection, book, self._read_until.get(book, 0))
+        self._read_until[book] = page.position
+        if page.opened:
+            self._calls_due[book].set()
+        if not page.more:
+            await asyncio.sleep(_SHORTEST_PAUSE_S)
             await _wait(self._log_grew[book], _LOOK_S)
 
     # --- the channels -----------------------------------------------------------------------------------------------
@@ -185,8 +189,8 @@ class Worker:
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
         if not claims:
-            await asyncio.sleep(_SHORTEST_PAUSE_S)
-            await _wait(self._calls_due[book], _LOOK_S if to_next is None else max(0.0, min(_LOOK_S, to_next)))
+            patience_s = _LOOK_S if to_next is None else min(_LOOK_S, max(to_next, _SHORTEST_PAUSE_S))
+            await _wait(self._calls_due[book], patience_s)
 
     async def _carry_out(self, book: str, held: Claim) -> None:
         """One call. Whatever goes wrong here is about this call alone, and its lease brings it back."""

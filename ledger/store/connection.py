@@ -57,6 +57,9 @@ class Database(msgspec.Struct, frozen=True):
             max_size=size,
             max_waiting=512,
             timeout=self.pool_timeout_s,
+            # Whoever asks for a connection tries anew: waiting longer and longer by itself, the pool would be the last
+            # to know that the database is back.
+            reconnect_timeout=1.0,
             kwargs={**self.connection_kwargs, "autocommit": True},
             check=AsyncConnectionPool.check_connection,
             open=False,

@@ -1,0 +1,1 @@
+"""Commands: deciders without a database, as given, when, then; tables of postings; laws."""

@@ -1,9 +1,10 @@
 """A caller of the service over HTTP: keys of its own for every write, and reads that wait for what was written."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self, TypeVar
 
@@ -19,6 +20,11 @@ _Told = TypeVar("_Told")
 def fresh(word: str) -> str:
     """A word that nobody has used in this run, fit to be an id."""
     return f"{word}-{next(_NUMBERS)}"
+
+
+def in_seconds(seconds: float) -> str:
+    """The time that it will be then, or was, as it is written in a request."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,6 @@ class Caller:
     url: str
     key: str
     position: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
@@ -79,6 +84,9 @@ class Caller:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._client.close()
 
     # --- any request
@@ -91,15 +99,13 @@ class Caller:
         json: Any = None,
         content: bytes | None = None,
         params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """One request with this key, exactly as it is told."""
-        given = [("authorization", f"Bearer {self.key}"), *dict(self.headers).items()]
-        more = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-        overridden = {name.lower() for name, _ in more}
-        sent = [pair for pair in given if pair[0].lower() not in overridden] + more
-        if content is not None and "content-type" not in overridden:
-            sent.append(("content-type", "application/json"))
+        sent = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        if content is not None:
+            sent["content-type"] = "application/json"
+        sent |= headers or {}
         answer = self._client.request(method, path, json=json, content=content, params=params or None, headers=sent)
         return reply_of(answer)
 

@@ -8,6 +8,7 @@ from psycopg import Connection, errors
 
 from ledger.store.connection import Database
 from ledger.store.migrate import application_role, migrate_control
+from tests.journeys.bad_inputs import Desk, set_up_desk
 from tests.journeys.caller import Caller
 from tests.journeys.service import Service
 
@@ -33,7 +34,12 @@ def home(service: Service) -> str:
 
 
 @pytest.fixture(scope="module")
-def caller(service: Service, home: str) -> Iterator[Caller]:
+def caller(service: Service, home: str) -> Caller:
     """Somebody who may do everything in `home`."""
-    with service.caller(home) as somebody:
-        yield somebody
+    return service.caller(home)
+
+
+@pytest.fixture(scope="session")
+def desk(service: Service) -> Desk:
+    """Where bad inputs are put; none of them changes it."""
+    return set_up_desk(service)

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import LiteralString, Self
+from typing import Any, LiteralString, Self
 
 import httpx2
 
@@ -75,6 +76,7 @@ class Service:
 
     def __init__(self, database: Database, state: Path, *, servers: int = 2) -> None:
         self.database, self.state = database, state
+        self._callers: list[Caller] = []
         self._pepper = load_or_create_pepper(state)
         ports = _free_ports(servers + 1)
         self.simulator_url = f"http://127.0.0.1:{ports[0]}"
@@ -108,6 +110,8 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for caller in self._callers:
+            caller.close()
         for process in reversed(self._processes):
             process.end()
 
@@ -126,9 +130,9 @@ class Service:
                 time.sleep(0.05)
 
     @contextmanager
-    def one_more_server(self) -> Iterator[Server]:
-        """A server that may be killed."""
-        server = Server(self._environment, _free_ports(1)[0])
+    def one_more_server(self, **environment: str) -> Iterator[Server]:
+        """A server that may be killed, or that lives in another environment."""
+        server = Server({**self._environment, **environment}, _free_ports(1)[0])
         server.start()
         try:
             self._wait_for(f"{server.url}/health/ready")
@@ -153,6 +157,13 @@ class Service:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    @staticmethod
+    def wait_until(holds: Callable[[], bool], patience_s: float = 20) -> None:
+        deadline = time.monotonic() + patience_s
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            time.sleep(0.05)
+
     # --- books and keys
 
     def new_book(self) -> str:
@@ -175,12 +186,35 @@ class Service:
         return key.id, key.text
 
     def caller(self, book: str, *scopes: str, server: int = 0) -> Caller:
-        """Somebody with a key of this book, at one of the servers."""
-        return Caller(self.servers[server].url, self.new_key(book, *scopes))
+        """Somebody with a key of this book, at one of the servers; stays until the end at most."""
+        caller = Caller(self.servers[server].url, self.new_key(book, *scopes))
+        self._callers.append(caller)
+        return caller
+
+    @cached_property
+    def nobody(self) -> Caller:
+        """Somebody without a key."""
+        stranger = Caller(self.url, "")
+        self._callers.append(stranger)
+        return stranger
 
     def head(self, book: str) -> int:
         """The position of the book's last event: what a request that is refused must leave as it was."""
         return self._number(book, "SELECT position FROM {schema}.log_head")
+
+    def settled_head(self, book: str) -> int:
+        """The head once no message of the channel is on its way any more."""
+        self.wait_until(lambda: self._simulated("/callbacks")["owed"] == 0)
+        return self.head(book)
+
+    def charges(self) -> int:
+        """How many charges the channel has in its books."""
+        return len(self._simulated("/books")["charges"])
+
+    def _simulated(self, path: str) -> dict[str, Any]:
+        with httpx2.Client(trust_env=False) as client:
+            found: dict[str, Any] = client.get(self.simulator_url + path).json()
+        return found
 
     def keys_kept(self, book: str) -> int:
         """How many Idempotency-Keys the book knows."""

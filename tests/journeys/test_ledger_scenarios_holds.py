@@ -1,12 +1,11 @@
 """The ledger's black-box cases: pending transfers, holds, overdraft (D1 to D14; D11 stands with the races)."""
 
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.journeys.caller import Caller, at_once
+from tests.journeys.caller import Caller, at_once, in_seconds
 from tests.journeys.service import Service
 
 
@@ -106,11 +105,11 @@ def test_d6_of_concurrent_commits_exactly_one_wins(caller: Caller, shop: str) ->
     assert caller.posted(shop) == [10]
 
 
-def test_d7_a_hold_whose_time_has_run_out_is_released_and_says_so(caller: Caller, shop: str) -> None:
+def test_d7_a_hold_whose_time_has_run_out_is_released_and_says_so(service: Service, caller: Caller, shop: str) -> None:
     wallet = funded(caller, 100)
-    hold = caller.hold(wallet, shop, 10, expires_at=_soon(0.5))
+    hold = caller.hold(wallet, shop, 10, expires_at=in_seconds(0.5))
     assert standing(caller, wallet) == (100, 90)
-    _wait_for_status(caller, hold, "expired")
+    _wait_for_status(service, caller, hold, "expired")
     assert standing(caller, wallet) == (100, 100)
     trail = caller.get("/audit/trail", entity=hold).done(200)["data"]
     assert [fact["topic"] for fact in trail] == ["holds.placed.v1", "holds.expired.v1"]
@@ -120,12 +119,12 @@ def test_d7_a_hold_whose_time_has_run_out_is_released_and_says_so(caller: Caller
 def test_d7_an_expiry_that_passed_while_no_worker_ran_is_caught_up(service: Service, caller: Caller, shop: str) -> None:
     wallet = funded(caller, 100)
     with service.without_worker():
-        hold = caller.hold(wallet, shop, 10, expires_at=_soon(0.3))
+        hold = caller.hold(wallet, shop, 10, expires_at=in_seconds(0.3))
         time.sleep(0.4)
         # The clock has the last word, not the timer that is late.
         assert capture(caller, hold).refused(409, "hold_not_active")["hold_status"] == "expired"
         assert standing(caller, wallet) == (100, 90)
-    _wait_for_status(caller, hold, "expired")
+    _wait_for_status(service, caller, hold, "expired")
     assert standing(caller, wallet) == (100, 100)
 
 
@@ -153,13 +152,10 @@ def test_d14_what_was_read_before_does_not_count_when_an_entry_is_judged(caller:
     caller.move(wallet, shop, 40, conditions=[{"account": wallet, "version": 7}]).refused(422, "unknown_field")
 
 
-def _soon(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+def _wait_for_status(service: Service, caller: Caller, hold: str, status: str) -> None:
+    def has_come() -> bool:
+        found = caller.get(f"/holds/{hold}").done(200)
+        caller.position = max(caller.position, found["position"])
+        return bool(found["status"] == status)
 
-
-def _wait_for_status(caller: Caller, hold: str, status: str) -> None:
-    deadline = time.monotonic() + 20
-    while caller.get(f"/holds/{hold}").done(200)["status"] != status:
-        assert time.monotonic() < deadline, f"{hold} does not become {status}"
-        time.sleep(0.1)
-    caller.position = max(caller.position, caller.get(f"/holds/{hold}").done(200)["position"])
+    service.wait_until(has_come)

@@ -118,7 +118,7 @@ def test_c10_a_key_is_known_for_ever(service: Service, home: str, caller: Caller
     key = fresh("key")
     first = caller.move(a, b, 10, key=key)
     assert service.columns(home, "idempotency_keys") == {"key", "fingerprint", "status", "position", "answer"}
-    service.run_ledger("rebuild", "--book", home)
+    service.run_ledger("rebuild", "all", "--book", home)
     with service.one_more_server() as newcomer, Caller(newcomer.url, caller.key) as somebody:
         again = somebody.move(a, b, 10, key=key)
     assert (again.raw, again.is_replay) == (first.raw, True)

@@ -1,0 +1,1 @@
+"""Ledger: laws of the pure rooms."""

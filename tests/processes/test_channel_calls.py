@@ -48,7 +48,7 @@ class Desk:
         return asyncio.run(inside())
 
     def follow(self) -> None:
-        while self.do(channel_calls.follow):
+        while self.do(channel_calls.follow).more:
             pass
 
     def claim(self, limit: int = 10, lease_s: float = 60) -> list[Claim]:
@@ -109,6 +109,31 @@ def test_the_log_is_read_in_pages_to_its_end(desk: Desk, monkeypatch: pytest.Mon
     position, end = desk.checkpoint()
     assert position == end
     assert desk.states() == {f"pay_{n}-1": "done" if n == 3 else "due" for n in range(5)}
+
+
+def test_a_log_without_work_for_channels_is_read_and_nothing_is_written(desk: Desk) -> None:
+    desk.follow()
+    read = desk.do(channel_calls.follow)
+    position, end = desk.checkpoint()
+    assert (position, read.position, read.more) == (0, end, False)
+    # What was read is not read again, and what comes behind it is.
+    desk.pen.do(by_card())
+    page = desk.do(channel_calls.follow, read.position)
+    assert (page.opened, desk.states()) == (1, {"pay_1-1": "due"})
+    assert desk.checkpoint() == (page.position, page.position)
+
+
+def test_a_long_log_without_work_moves_the_checkpoint_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_calls, "FARTHEST_BEHIND", 5)
+    desk.follow()
+    position, end = desk.checkpoint()
+    assert position == end > 5
+
+
+def test_who_has_read_beyond_the_end_of_the_log_begins_at_the_checkpoint(desk: Desk) -> None:
+    # The database was put back to an older state under the worker.
+    desk.pen.do(by_card())
+    assert desk.do(channel_calls.follow, 10_000).opened == 1
 
 
 def test_followers_at_the_same_time_make_each_call_once(desk: Desk) -> None:

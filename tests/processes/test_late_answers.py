@@ -103,7 +103,7 @@ def test_refunds_and_top_ups_are_answered_alike(house: House) -> None:
 
 
 def looking() -> int:
-    return sum("_look" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    return sum("Outcomes._look" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 def test_nothing_is_looked_for_when_nobody_waits(house: House) -> None:

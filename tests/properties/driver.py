@@ -149,9 +149,9 @@ def _reply(answer: Answer) -> Reply:
     if answer.refusal is not None:
         refusal = answer.refusal
         pointers = [{"pointer": error.pointer, "code": error.code} for error in refusal.errors]
-        body: Json = {"detail": refusal.detail, "errors": pointers, **refusal.facts}
+        body: Json = {"code": refusal.code(), "detail": refusal.detail, "errors": pointers, **refusal.facts}
         return Reply(answer.status, refusal.code(), body, answer.replayed)
-    return Reply(answer.status, None, msgspec.json.decode(answer.body), answer.replayed)
+    return Reply(answer.status, None, msgspec.json.decode(answer.body) if answer.body else {}, answer.replayed)
 
 
 def _batch_reply(answers: list[Answer], atomic: bool) -> Reply:
@@ -163,7 +163,7 @@ def _batch_reply(answers: list[Answer], atomic: bool) -> Reply:
     results: list[Json] = []
     for index, reply in enumerate(replies):
         if reply.code:
-            results.append({"index": index, "status": "rejected", "problem": {"code": reply.code}})
+            results.append({"index": index, "status": "rejected", "problem": reply.body})
         else:
             status = "replayed" if reply.replayed else "created"
             results.append({"index": index, "status": status, "id": reply.body["id"]})

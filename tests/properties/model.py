@@ -85,13 +85,18 @@ class Model:
 
         def learn(reply: Reply) -> None:
             for part, result in zip(parts, reply.body["results"], strict=True):
-                told = Reply(part.status, part.code, {"id": result.get("id")}, part.first is not None)
-                if part.first is None:
-                    part.learn(told)
-                elif part.code is None and part.first.reply is not None:
-                    assert result["id"] == part.first.reply.body["id"], result
+                first = part.first or part
+                if part.code is not None:
+                    told = Reply(part.status, part.code, result["problem"], part.first is not None)
+                    assert first.reply is None or first.reply.body == told.body, reply
+                    first.reply = told
+                elif part.first is not None:
+                    assert result["id"] == first.contents["id"], reply
+                else:
+                    part.contents["id"] = result["id"]
+                    part.learn(Reply(part.status, None, {"id": result["id"]}, replayed=False))
 
-        return Expected(201, None, {"results": results}, learn, parts=parts)
+        return Expected(201, None, {"results": results}, learn)
 
     def _copy(self) -> Callable[[], None]:
         """A way back to now."""

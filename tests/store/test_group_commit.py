@@ -213,9 +213,20 @@ def test_an_atomic_batch_that_succeeds_is_found_again_by_its_key(writer: Pen) ->
     first = writer.submit(parts, atomic=True, batch_key=key)()
     again = writer.submit(parts, atomic=True, batch_key=key)()
     assert [said(answer) for answer in first] == [said(answer) for answer in again]
-    assert [answer.replayed for answer in again] == [True, True]
+    assert [(answer.again, answer.replayed) for answer in again] == [(True, False), (True, False)]
     other = writer.submit(parts, atomic=True, batch_key=envelope("batch-1", command=pay("3", "ada", "bob", 1)))()
     assert {answer.refusal.code() for answer in other if answer.refusal} == {"idempotency_key_reused"}
+
+
+def test_a_batch_that_comes_again_says_of_each_part_what_it_said_first(writer: Pen) -> None:
+    known, key = part(pay("1", "ada", "bob", 1), "known"), envelope("batch-1")
+    writer.submit([known])()
+    parts = [known, part(pay("2", "ada", "bob", 1), "fresh")]
+    for again in (False, True, True):
+        answers = writer.submit(parts, batch_key=key)()
+        assert [(answer.again, answer.replayed) for answer in answers] == [(again, True), (again, False)]
+    other_batch = writer.submit(parts, batch_key=envelope("batch-2"))()
+    assert [(answer.again, answer.replayed) for answer in other_batch] == [(False, True), (False, True)]
 
 
 def test_an_atomic_batch_that_is_refused_is_refused_again_under_its_key(writer: Pen) -> None:

@@ -1,0 +1,85 @@
+"""Service: the API in a process of its own, as `./run` starts it, over the ground of a benchmark."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import Connection
+
+from api.keys import create_key, load_or_create_pepper
+from benchmarks.ground import Ground
+from benchmarks.load import Target
+
+_START_PATIENCE_S = 60
+_STOP_PATIENCE_S = 20
+_POLL_S = 0.05
+_SCOPES = ("ledger:read", "ledger:write")
+
+
+class Api:
+    """A running API process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ground: Ground, port: int) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._ground = ground
+        self._port = port
+
+    def target(self, book: str) -> Target:
+        """Where to send requests for a book, with a key of its own."""
+        with Connection.connect(self._ground.url, autocommit=True) as connection:
+            key = create_key(
+                connection, load_or_create_pepper(self._ground.folder), book=book, name="bench", scopes=_SCOPES
+            )
+        return Target(self._port, key.text)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_PATIENCE_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise AssertionError(f"the API ended with {self._process.returncode}")
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health/ready", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(_POLL_S)
+        raise AssertionError(f"the API was not ready within {_START_PATIENCE_S} s")
+
+
+@contextmanager
+def serving(ground: Ground) -> Iterator[Api]:
+    """An API process for the length of a block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    environment |= {"DATABASE_URL": ground.url, "LEDGER_STATE": str(ground.folder), "LEDGER_LOG_LEVEL": "warning"}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "api.cli", "serve", "--port", str(port)], env=environment
+    ) as process:
+        try:
+            api = Api(process, ground, port)
+            api.wait_until_ready()
+            yield api
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def resident_mb(pid: int) -> float:
+    """The memory that a process holds at this moment, in MB; shared pages count in full."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1_024
+    raise AssertionError(f"process {pid} has no VmRSS")
