@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from fastapi import Depends, Query
@@ -49,6 +49,13 @@ class Rules(msgspec.Struct, frozen=True):
     """The route's function takes the request as it came and reads the body itself: for writes by the thousand."""
 
 
+class Envelopes(Protocol):
+    """Makes envelopes."""
+
+    def __call__(self, key: str, print_: bytes, dry_run: bool = False) -> Envelope:
+        """The envelope of this key and this fingerprint."""
+
+
 class Caller:
     """Who asks for what, during one request."""
 
@@ -71,15 +78,14 @@ class Caller:
         return self.principal.book
 
     def envelope(self, key: str, print_: bytes, *, dry_run: bool = False) -> Envelope:
-        principal = self.principal
-        return Envelope(
-            key,
-            print_,
-            principal.key_id,
-            correlation_id.get(),
-            administrator=principal.may(ADMIN),
-            dry_run=dry_run,
-        )
+        """Around one command of this caller."""
+        return self.envelopes()(key, print_, dry_run)
+
+    def envelopes(self) -> Envelopes:
+        """What makes envelopes of a key, a fingerprint and whether it is a rehearsal; for thousands of them."""
+        actor, correlation = self.principal.key_id, correlation_id.get()
+        administrator = self.principal.may(ADMIN)
+        return lambda key, print_, dry_run=False: Envelope(key, print_, actor, correlation, "", administrator, dry_run)
 
     def envelope_of(self, asked: BaseModel) -> Envelope:
         """The envelope of what this request asks for."""

@@ -149,7 +149,8 @@ def read_time(text: Any) -> datetime:
 
 _TIME_SCHEMA = JsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T10:20:30Z"]})
 
-Timestamp = Annotated[datetime, PlainValidator(read_time), _TIME_SCHEMA]
+# Not a PlainValidator: that would be written out as a datetime that has become text already, with a warning each time.
+Timestamp = Annotated[datetime, _of(core_schema.no_info_plain_validator_function(read_time)), _TIME_SCHEMA]
 """A time, written as text with its offset."""
 
 Metadata = Annotated[

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from pydantic import BaseModel
@@ -17,5 +18,9 @@ _NOT_ASKED_FOR = {"dry_run", "idempotency_key"}
 
 def fingerprint(route: str, request: BaseModel, ids: Iterable[str] = ()) -> bytes:
     """SHA-256 over the method and the template of the address, the ids in it, and the request as it was understood."""
-    asked = request.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_ASKED_FOR)
+    return fingerprint_of(route, request.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_ASKED_FOR), ids)
+
+
+def fingerprint_of(route: str, asked: Any, ids: Iterable[str] = ()) -> bytes:
+    """The same of a request that is no model any more: what it asks for as JSON, without what has its default."""
     return sha256(b"\0".join([route.encode(), *(part.encode() for part in ids), _canonical(asked)])).digest()

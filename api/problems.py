@@ -149,10 +149,11 @@ def _refusal_of_database(sqlstate: str) -> Refusal:
 def install(app: FastAPI) -> None:
     """Let the application answer every exception with a problem document."""
     for kind in (Refusal, RequestValidationError, HTTPException, psycopg.Error, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer_exception)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def answer_exception(request: Request, error: Exception) -> Response:
+    """The problem document for whatever was raised while this request was answered."""
     refusal = refusal_of(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(refusal, MethodNotAllowed):

@@ -72,6 +72,8 @@ def server_for(service: Service, host: str, port: int) -> uvicorn.Server:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Who asks and from where is never taken from a header.
+        proxy_headers=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_S,
     )

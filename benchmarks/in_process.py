@@ -8,7 +8,8 @@ from benchmarks.bench import LAG, LARGEST_BATCH, MOST_LAG_S, TWO_HOT, UNIFORM, B
 from benchmarks.figures import Figure, Round
 from benchmarks.mix import Pattern
 from benchmarks.processes import Child, child
-from benchmarks.views import CatchingUp, caught_up_at, kept_up, rebuild_seconds
+from benchmarks.service import working
+from benchmarks.views import CatchingUp, caught_up_at, rebuild_seconds
 
 
 def batches(bench: Bench) -> list[Figure]:
@@ -32,7 +33,7 @@ def wide_batches(bench: Bench) -> list[Figure]:
 def _batches(bench: Bench, figure: Figure, pattern: Pattern, size: int) -> list[Figure]:
     figure.limits[LAG] = MOST_LAG_S
     book = bench.ground.new_book()
-    with kept_up(bench.database), _writer(bench, book, pattern) as writer:
+    with working(bench.ground), _writer(bench, book, pattern) as writer:
         writer.call("prepare", bench.scale.warm_up // size, size)
         _store(bench, writer, book)
         for _ in bench.rounds(figure.name):
@@ -97,7 +98,7 @@ def _writer(bench: Bench, book: str, pattern: Pattern) -> Iterator[Child]:
 def _large_book(bench: Bench, name: str) -> Iterator[tuple[str, Child]]:
     """A book with many events, its views kept up, and its writer."""
     book = bench.ground.new_book()
-    with kept_up(bench.database), _writer(bench, book, UNIFORM) as writer:
+    with working(bench.ground), _writer(bench, book, UNIFORM) as writer:
         steps = 10
         for step in range(steps):
             bench.tell(f"{name}: filling a book, {step} of {steps}")

@@ -9,7 +9,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -131,9 +131,8 @@ class _Caller(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.WriteTransport):
-            raise AssertionError(f"nothing can be written to {transport}")
-        self._transport = transport
+        # uvloop's transports are none by their class.
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def send_next(self) -> None:
         request = next(self._requests, None)
@@ -191,6 +190,8 @@ async def _send(port: int, requests: list[list[bytes]], expected: Expected, batc
     statuses: Counter[int] = Counter()
     for caller in callers:
         statuses.update({int(status): count for status, count in caller.statuses.items()})
+    if lost := statuses.pop(0, 0):
+        raise AssertionError(f"{lost} connections were closed by the service, after {dict(statuses)}")
     took_ms = sorted(one * 1_000 for caller in callers for one in caller.took)
     return Load(
         expected,

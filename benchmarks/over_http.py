@@ -9,8 +9,8 @@ from benchmarks.figures import Figure, Round
 from benchmarks.load import Callers, Load
 from benchmarks.mix import Pattern
 from benchmarks.processes import Child, child
-from benchmarks.service import Api, resident_mb, serving
-from benchmarks.views import caught_up_at, head_of, kept_up
+from benchmarks.service import Api, resident_mb, serving, working
+from benchmarks.views import caught_up_at, head_of
 
 CALLERS = 64
 BATCH_CALLERS = 4
@@ -24,7 +24,7 @@ def transfers(bench: Bench) -> list[Figure]:
     hot = Figure("transfers-http-hot", "one hot account, of these", "%", 80)
     each = bench.scale.one_by_one // CALLERS
     with (
-        kept_up(bench.database),
+        working(bench.ground),
         serving(bench.ground) as api,
         _callers(bench, api, UNIFORM) as even,
         _callers(bench, api, ONE_HOT) as uneven,
@@ -49,7 +49,7 @@ def transfers(bench: Bench) -> list[Figure]:
 def batches(bench: Bench) -> list[Figure]:
     what = f"POST /v1/batches of 1,000, {BATCH_CALLERS} connections"
     figure = Figure("batches-http", what, "R", 3, limits={LAG: MOST_LAG_S})
-    with kept_up(bench.database), serving(bench.ground) as api, _callers(bench, api, UNIFORM) as callers:
+    with working(bench.ground), serving(bench.ground) as api, _callers(bench, api, UNIFORM) as callers:
         callers.prepare_batches(bench.scale.warm_up)
         callers.send()
         for _ in bench.rounds("batches-http"):
@@ -62,17 +62,17 @@ def batches(bench: Bench) -> list[Figure]:
 
 
 def memory(bench: Bench) -> list[Figure]:
-    """What the API and the process that keeps the views hold after many transfers."""
-    what = f"API and views after {bench.scale.large:,} transfers"
+    """What the API and the worker hold after many transfers."""
+    what = f"API and worker after {bench.scale.large:,} transfers"
     figure = Figure("memory", what, "MB", 300, at_most=True)
-    with kept_up(bench.database) as views, serving(bench.ground) as api, _callers(bench, api, UNIFORM) as callers:
+    with working(bench.ground) as worker_pid, serving(bench.ground) as api, _callers(bench, api, UNIFORM) as callers:
         steps = 10
         for step in range(steps):
             bench.tell(f"memory: {step} of {steps}")
             callers.prepare_batches(bench.scale.large // steps)
             callers.send()
-        of_api, of_views = resident_mb(api.pid), resident_mb(views.pid)
-        figure.rounds.append(Round(of_api + of_views, seen={"API MB": of_api, "views MB": of_views}))
+        of_api, of_worker = resident_mb(api.pid), resident_mb(worker_pid)
+        figure.rounds.append(Round(of_api + of_worker, seen={"API MB": of_api, "worker MB": of_worker}))
     return [figure]
 
 

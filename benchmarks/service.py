@@ -1,4 +1,4 @@
-"""Service: the API in a process of its own, as `./run` starts it, over the ground of a benchmark."""
+"""Service: the processes that `./run` starts, over the ground of a benchmark: the API, and the worker."""
 
 import os
 import socket
@@ -34,19 +34,19 @@ class Api:
 
     def target(self, book: str) -> Target:
         """Where to send requests for a book, with a key of its own."""
+        pepper = load_or_create_pepper(self._ground.folder)
         with Connection.connect(self._ground.url, autocommit=True) as connection:
-            key = create_key(
-                connection, load_or_create_pepper(self._ground.folder), book=book, name="bench", scopes=_SCOPES
-            )
+            key = create_key(connection, pepper, book=book, name="bench", scopes=_SCOPES)
         return Target(self._port, key.text)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_PATIENCE_S
+        address = f"http://127.0.0.1:{self._port}/health/ready"
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise AssertionError(f"the API ended with {self._process.returncode}")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health/ready", timeout=2) as answer:
+                with urllib.request.urlopen(address, timeout=2) as answer:
                     if answer.status == 200:
                         return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
@@ -60,15 +60,26 @@ def serving(ground: Ground) -> Iterator[Api]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
+    with _running(ground, "serve", "--port", str(port)) as process:
+        api = Api(process, ground, port)
+        api.wait_until_ready()
+        yield api
+
+
+@contextmanager
+def working(ground: Ground) -> Iterator[int]:
+    """A worker process, which keeps the views of all books, for the length of a block; gives its process id."""
+    with _running(ground, "worker") as process:
+        yield process.pid
+
+
+@contextmanager
+def _running(ground: Ground, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
-    environment |= {"DATABASE_URL": ground.url, "LEDGER_STATE": str(ground.folder), "LEDGER_LOG_LEVEL": "warning"}
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "api.cli", "serve", "--port", str(port)], env=environment
-    ) as process:
+    environment |= {"DATABASE_URL": ground.url, "LEDGER_STATE": str(ground.folder), "LEDGER_LOG_LEVEL": "WARNING"}
+    with subprocess.Popen([sys.executable, "-P", "-m", "api.cli", *words], env=environment) as process:
         try:
-            api = Api(process, ground, port)
-            api.wait_until_ready()
-            yield api
+            yield process
         finally:
             process.terminate()
             try:

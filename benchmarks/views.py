@@ -1,14 +1,9 @@
-"""Views: the process that keeps them, how far they have come, how fast they catch up, how long a rebuild takes."""
+"""Views: how far they have come, how fast they catch up, how long a rebuild takes."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import LiteralString
 
-from benchmarks.processes import Child, child
 from ledger.store.connection import Database, in_book
-from projections.following import run_all_books
 from projections.postings import Postings
 from projections.rebuild import rebuild
 from projections.runner import BookRunner
@@ -17,30 +12,6 @@ _LOOK_S = 0.005
 _PATIENCE_S = 120
 _HEAD: LiteralString = "SELECT position FROM {schema}.log_head"
 _POSITION: LiteralString = "SELECT position FROM {schema}.projection_checkpoints WHERE projection = %s"
-
-
-class _Keeper:
-    """Keeps the views of all books, as the worker process does."""
-
-    def __init__(self, database: Database) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=run_all_books, args=(database, self._stop), daemon=True)
-        self._thread.start()
-
-    def ready(self) -> None:
-        """Answers once it runs."""
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10)
-
-
-@contextmanager
-def kept_up(database: Database) -> Iterator[Child]:
-    """For the length of a block, a process keeps the views of all books."""
-    with child(_Keeper, database) as keeper:
-        keeper.call("ready")
-        yield keeper
 
 
 def head_of(database: Database, book: str) -> int:

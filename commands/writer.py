@@ -114,7 +114,8 @@ class Writer(threading.Thread):
         Trying again is safe whatever became of the first time: the log's head waits for a transaction that may still
         be under way, and the keys are looked up behind it.
         """
-        delivery: Delivery = []
+        delivery = self._refuse_late(batch)
+        batch = batch if not delivery else [s for s in batch if all(s is not late for late, _ in delivery)]
         integrity_failures = 0
         while batch:
             try:
@@ -140,6 +141,13 @@ class Writer(threading.Thread):
                 logger.exception("a batch failed", extra={"submissions": len(batch)})
                 return delivery + (self._each_alone(batch) if len(batch) > 1 else _failed(batch, error))
         return delivery
+
+    def _refuse_late(self, batch: list[Submission]) -> Delivery:
+        """Refuse those that nobody waits for any more: whoever was told "not now" is not surprised by it afterwards."""
+        now = time.monotonic()
+        refusal = Overloaded() if self._trouble_since is None else Unavailable(_NO_DATABASE)
+        answer = Answer(refusal.status, 0, refusal=refusal)
+        return [(s, [answer] * len(s.parts)) for s in batch if s.deadline <= now]
 
     def _each_alone(self, batch: list[Submission]) -> Delivery:
         return [delivered for submission in batch for delivered in self._store([submission])]

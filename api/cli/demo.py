@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from api.cli.supervisor import Child, Supervisor
-from api.cli.terminal import AsJson, answer, give_up, saying_why, settings
+from api.cli.terminal import AsJson, answer, give_up, people, saying_why, settings
 from api.cli.up import free_port, is_ready, prepare
 from api.settings import Settings
 from ledger.store.embedded import Embedded
@@ -26,6 +26,8 @@ from ledger.store.embedded import Embedded
 _PATIENCE_S = 60
 _INTERRUPTED = 130
 _WIDTH_OF_A_FILE = 120
+_LAST_WORDS = 4_000
+"""How many characters of the service's log are shown where the story fails."""
 
 
 def demo(as_json: AsJson = False) -> None:
@@ -117,7 +119,8 @@ class _Telling:
             "LEDGER_SIMULATOR_URL": f"http://127.0.0.1:{simulator_port}",
             "LEDGER_LOG_LEVEL": "ERROR",
         }
-        children = [Child([word], environment, silent=True) for word in ("simulator", "serve", "worker")]
+        log = state / "service.log"
+        children = [Child([word], environment, output=log) for word in ("simulator", "serve", "worker")]
         supervisor = Supervisor(children, lambda: None)
 
         def tell() -> None:
@@ -130,6 +133,8 @@ class _Telling:
                 supervisor.stop()
 
         supervisor.run(tell)
+        if self.trouble is not None:
+            people.print(log.read_text(errors="replace")[-_LAST_WORDS:], markup=False)
 
     def _tell(self, address: str, simulator: str, key: str) -> None:
         from api.cli.narrator import Narrator

@@ -97,10 +97,10 @@ def import_transfers(
     with ExitStack() as held:
         try:
             source = held.enter_context(ImportFile(file, chosen))
-            rejections = None if rejected is None else held.enter_context(_open_for_rejections(rejected, file))
         except (OSError, Unreadable) as error:
             give_up(f"{file} cannot be read: {error}", _UNREADABLE)
-        said = held.enter_context(Said(source, as_json=as_json, rejections=rejections))
+        rejections = None if rejected is None else held.enter_context(_open_for_rejections(rejected, file))
+        said = held.enter_context(Said(source, "checked" if dry_run else "imported", rejections, as_json=as_json))
         try:
             summary = Summary(str(file), source.survey(said.looking), book, dry_run=dry_run)
             with _carried_out(source, summary, retry_rejected=retry_rejected) as outcomes:
@@ -117,9 +117,12 @@ def import_transfers(
 
 
 def _open_for_rejections(rejected: Path, file: Path) -> BinaryIO:
-    if rejected.exists() and rejected.samefile(file):
-        raise Unreadable("its rejections would be written over it")
-    return rejected.open("wb")
+    try:
+        if rejected.exists() and rejected.samefile(file):
+            give_up(f"the rejected rows of {file} would be written over it", _UNREADABLE)
+        return rejected.open("wb")
+    except OSError as error:
+        give_up(f"{rejected} cannot be written: {error.strerror}", _UNREADABLE)
 
 
 @contextmanager
@@ -160,8 +163,10 @@ def _tell(outcomes: Iterable["Outcome"], summary: Summary, said: "Said") -> None
 class Said:
     """What is said meanwhile: a bar on a terminal, a line every second elsewhere, and each rejection."""
 
-    def __init__(self, source: ImportFile, *, as_json: bool, rejections: BinaryIO | None) -> None:
+    def __init__(self, source: ImportFile, done: str, rejections: BinaryIO | None, *, as_json: bool) -> None:
+        """`done`: the word for what is done with the rows."""
         self._source = source
+        self._done = done
         self._rejections = rejections
         self._has_bar = people.is_terminal and not as_json
         self._bar = Progress(
@@ -189,7 +194,7 @@ class Said:
         self._say("looked through", bytes_read, 0)
 
     def working(self, rows: int) -> None:
-        self._say("imported", self._source.bytes_read, rows)
+        self._say(self._done, self._source.bytes_read, rows)
 
     def _say(self, doing: str, bytes_read: int, rows: int) -> None:
         if self._has_bar:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx2
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -79,7 +80,7 @@ class Narrator:
 
     def table(self, title: str, columns: Mapping[str, bool], rows: Sequence[tuple[str, ...]]) -> None:
         """`columns`: the names, and whether what stands below is a figure."""
-        table = Table(title=title, title_justify="left", title_style="dim", min_width=40)
+        table = Table(title=title or None, title_justify="left", title_style="dim", box=SIMPLE_HEAD)
         for name, is_figure in columns.items():
             table.add_column(name, justify="right" if is_figure else "left", overflow="fold")
         for row in rows:

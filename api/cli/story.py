@@ -134,7 +134,7 @@ class Story:
         top_up = self._begin("/v1/wallets/carol/EUR/top-ups", body)
         view = tell.settled(f"/v1/top-ups/{top_up}")
         expect(view["status"] == "succeeded", f"the top-up is {view['status']}")
-        self._expect_wallet(20_000)
+        self._expect_wallet_and_shop(20_000, 0)
 
     def a_payment_from_the_wallet(self) -> None:
         tell = self._tell
@@ -142,8 +142,7 @@ class Story:
         tell.say("Wallet to shop, less 2 % fee, final in one commit.")
         paid = tell.post("/v1/payments", self._payment(6_000, "order-1", "balance_pay", {"type": "wallet"}))
         expect(paid["status"] == "succeeded", f"the payment is {paid['status']}")
-        self._expect_wallet(14_000)
-        self._expect_owed(5_880)
+        self._expect_wallet_and_shop(14_000, 5_880)
 
     def a_payment_by_card(self) -> None:
         tell = self._tell
@@ -155,7 +154,7 @@ class Story:
         view = tell.settled(f"/v1/payments/{self._card_payment}")
         expect(view["status"] == "succeeded", f"the payment is {view['status']}")
         tell.say(f"  {view['status']} over {view['routing']['channel']}, because it is {view['routing']['because']}.")
-        self._expect_owed(15_680)
+        self._expect_wallet_and_shop(14_000, 15_680)
 
     def a_card_that_is_declined(self) -> None:
         tell = self._tell
@@ -166,7 +165,7 @@ class Story:
         expect(view["status"] == "failed", f"the payment is {view['status']}")
         expect(view["error"]["code"] == "insufficient_funds", f"the error is {view['error']}")
         tell.say(f"  The payer reads: “{view['error']['message']}” ({view['error']['next_action']})")
-        self._expect_owed(15_680)
+        self._expect_wallet_and_shop(14_000, 15_680)
 
     def a_channel_that_falls_silent(self) -> None:
         tell = self._tell
@@ -193,7 +192,7 @@ class Story:
         charges = [one for one in self._ask_simulator("GET", "/books")["charges"] if one["id"].startswith(payment)]
         expect(len(charges) == 1, f"the channel's own books have {len(charges)} charges for it")
         tell.say("  The channel's own books have one charge for it.")
-        self._expect_owed(23_520)
+        self._expect_wallet_and_shop(14_000, 23_520)
 
     def a_refund(self) -> None:
         tell = self._tell
@@ -207,7 +206,7 @@ class Story:
         tell.say(f"  {money(payment['amount_refunded'], _EUR)} of {money(payment['amount'], _EUR)} went back.")
         refused = tell.post(path, {"amount": 6_001, "reason": "Too much"}, status=422)
         expect(refused["code"] == "refund_exceeds_payment", f"the refusal is {refused['code']}")
-        self._expect_owed(19_520)
+        self._expect_wallet_and_shop(14_000, 19_520)
 
     # --- for those who check ----------------------------------------------------------------------------------------
 
@@ -298,15 +297,12 @@ class Story:
         expect(view["available"] == expected, f"{account} has {view['available']} available and not {expected}")
         self._tell.say(f"  {account}: {money(view['available'], view['currency'])} available")
 
-    def _expect_wallet(self, expected: int) -> None:
-        view = self._tell.get("/v1/customers/carol/wallets/EUR").body
-        expect(view["available"] == expected, f"the wallet holds {view['available']} and not {expected}")
-        self._tell.table("Carol's wallet", {"available": True}, [(money(expected, _EUR),)])
-
-    def _expect_owed(self, expected: int) -> None:
-        view = self._tell.get("/v1/merchants/shop/balance").body
-        expect(view["pending"] == expected, f"the shop is owed {view['pending']} and not {expected}")
-        self._tell.table("what the shop is owed", {"pending": True}, [(money(expected, _EUR),)])
+    def _expect_wallet_and_shop(self, wallet: int, owed: int) -> None:
+        holds = self._tell.get("/v1/customers/carol/wallets/EUR", aloud=False)["available"]
+        pending = self._tell.get("/v1/merchants/shop/balance", aloud=False)["pending"]
+        rows = [("Carol's wallet", money(holds, _EUR)), ("owed to the shop", money(pending, _EUR))]
+        self._tell.table("balances", {"whose": False, "balance": True}, rows)
+        expect((holds, pending) == (wallet, owed), f"wallet and shop have {holds}, {pending} and not {wallet}, {owed}")
 
     def _expect_zero(self, trial_balance: Json) -> None:
         for currency, totals in trial_balance["currencies"].items():

@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from types import FrameType
 
 logger = logging.getLogger(__name__)
@@ -29,12 +31,12 @@ _PATIENCE_AT_THE_END_S = 10
 class Child:
     """One process that is to run: a word of our command line."""
 
-    def __init__(self, words: Sequence[str], environment: dict[str, str], *, silent: bool = False) -> None:
-        """`silent`: what it says on standard output is for nobody; its log still goes to standard error."""
+    def __init__(self, words: Sequence[str], environment: dict[str, str], *, output: Path | None = None) -> None:
+        """`output`: the file that takes what it says; without, it says it where we do."""
         self.name = words[0]
         self._words = words
         self._environment = environment
-        self._silent = silent
+        self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_at = 0.0
@@ -60,14 +62,16 @@ class Child:
             self._start(now)
 
     def _start(self, now: float) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "api.cli", *self._words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL if self._silent else None,
-            env={**os.environ, **self._environment, SUPERVISED: "1"},
-            # Ctrl-C is for the supervisor, which then stops everybody in order.
-            start_new_session=True,
-        )
+        with nullcontext() if self._output is None else self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "api.cli", *self._words],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self._environment, SUPERVISED: "1"},
+                # Ctrl-C is for the supervisor, which then stops everybody in order.
+                start_new_session=True,
+            )
         self._started_at = now
 
     def ask_to_stop(self) -> None:

@@ -98,7 +98,7 @@ def is_ready(address: str) -> bool:
     """Whether the service at this address answers requests."""
     try:
         with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as ready:  # noqa: S310
-            return ready.status == HTTPStatus.OK
+            return bool(ready.status == HTTPStatus.OK)
     except (urllib.error.URLError, OSError):
         return False
 

@@ -104,5 +104,8 @@ def _told(one: Verified) -> str:
         lines += [f"    {w.account} {w.field}: {w.stored} is stored, {w.recounted} is right" for w in wrong]
     for currency, totals in one.trial_balance.items():
         lines.append(f"  {currency}: debits {totals.debits:,}, credits {totals.credits:,}: {totals.difference:,} apart")
-    lines += [f"  {told_of_view(view)}" for view in one.views]
+    for view in one.views:
+        lines.append(f"  {told_of_view(view)}")
+        if view.position < one.position:
+            lines.append(f"  {view.projection} is {one.position - view.position:,} events behind the log")
     return "\n".join(lines)

@@ -1,22 +1,20 @@
 """/batches: up to 10,000 transfers in one request, each with its own key: all or none, or each for itself."""
 
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
 from msgspec import UNSET, UnsetType
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.answers import POSITION, REPLAYED, Replayed, answer
 from api.dependencies import CALLER, Caller, Rules, body_of, understood
 from api.fields import IdempotencyKey, Request
-from api.fingerprints import fingerprint
 from api.problems import problem_body
-from api.routes import transfers
-from api.routes.transfers import POSTING_REFUSALS, TransferRequest
+from api.routes.transfers import POSTING_REFUSALS, TransferRequest, dated_hold
 from api.routing import Router
 from api.transport import BodyRule
 from api.validation import refusal_of_validation
@@ -32,6 +30,7 @@ from ledger.errors import (
     Refusal,
     Unavailable,
 )
+from ledger.ids import ENTRY, new_ids
 
 ROUTE = "POST /v1/batches"
 MOST_TRANSFERS = 10_000
@@ -67,7 +66,7 @@ class BatchRequest(Request):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     mode: Literal["atomic", "independent"]
-    transfers: list[BatchedTransfer]
+    transfers: Annotated[list[BatchedTransfer], Field(json_schema_extra={"minItems": 1, "maxItems": MOST_TRANSFERS})]
 
 
 class BatchResult(msgspec.Struct):
@@ -114,24 +113,21 @@ async def post_batch(request: HttpRequest) -> Response:
     _refuse_what_stands_twice(items, caller.key)
     parts: list[Part] = []
     results: list[BatchResult] = []
-    places: list[int] = []
+    places: list[tuple[int, str]] = []
+    envelope_for, fresh_ids = caller.envelopes(), new_ids(ENTRY, len(items))
     for index, item in enumerate(items):
         if isinstance(item, Refusal):
             results.append(_rejected(index, item))
-            continue
-        try:
-            command = item.to_command()
-        except Refusal as refusal:
-            results.append(_rejected(index, refusal))
-            continue
-        parts.append(Part(caller.envelope(item.idempotency_key, _print_of(item)), command))
-        places.append(index)
+        else:
+            command = item.to_command(fresh_ids[index])
+            parts.append(Part(envelope_for(item.idempotency_key, item.fingerprint()), command))
+            places.append((index, command.id))
     atomic = mode == "atomic"
     answers = await caller.world.carry_out(
         caller.book, parts, atomic=atomic, batch_key=_batch_envelope(caller, mode, parts)
     )
     _refuse_whole(answers, atomic=atomic, has_key=bool(caller.key))
-    results += [_result(*told) for told in zip(places, parts, answers, strict=True)]
+    results += [_result(index, name, given) for (index, name), given in zip(places, answers, strict=True)]
     results.sort(key=lambda result: result.index)
     position = max((given.position for given in answers), default=0)
     headers = {POSITION: str(position)} if position else {}
@@ -152,7 +148,7 @@ def _read(body: Any) -> tuple[str, list[BatchedTransfer | Refusal]]:
             raise BatchEmpty(pointer="/transfers")
     try:
         asked = understood(BatchRequest, body)
-        return asked.mode, list(asked.transfers)
+        return asked.mode, [_no_dated_hold(item) for item in asked.transfers]
     except RequestValidationError as error:
         if any(not _concerns_one_item(item["loc"]) for item in error.errors()):
             raise
@@ -166,13 +162,13 @@ def _concerns_one_item(location: tuple[str | int, ...]) -> bool:
 
 def _read_one(item: Any) -> BatchedTransfer | Refusal:
     try:
-        return understood(BatchedTransfer, item)
+        return _no_dated_hold(understood(BatchedTransfer, item))
     except RequestValidationError as error:
         return refusal_of_validation(error)
 
 
-def _print_of(item: BatchedTransfer) -> bytes:
-    return fingerprint(transfers.ROUTE, item)
+def _no_dated_hold(item: BatchedTransfer) -> BatchedTransfer | Refusal:
+    return item if item.pending is None or item.effective_at is None else dated_hold()
 
 
 def _batch_envelope(caller: Caller, mode: str, parts: list[Part]) -> Envelope | None:
@@ -240,12 +236,14 @@ def _refuse_whole(answers: list[Answer], *, atomic: bool, has_key: bool) -> None
 # --- telling --------------------------------------------------------------------------------------------------------
 
 
-def _result(index: int, part: Part, given: Answer) -> BatchResult:
+def _result(index: int, name: str, given: Answer) -> BatchResult:
     if given.refusal is not None:
         return _rejected(index, given.refusal)
     if given.error is not None:
         return _rejected(index, InternalError())
-    return BatchResult(index, "replayed" if given.replayed else "created", _id_in(given.body).id)
+    if given.replayed or given.again:
+        return BatchResult(index, "replayed" if given.replayed else "created", _id_in(given.body).id)
+    return BatchResult(index, "created", name)
 
 
 def _rejected(index: int, refusal: Refusal) -> BatchResult:

@@ -47,10 +47,19 @@ class CallbackAnswer(msgspec.Struct):
     rules=Rules(None, thin=True),
     refuses=(ChannelNotFound, SignatureMalformed, SignatureInvalid, TimestampOutOfWindow, CallbackUnreadable),
     openapi_extra={
+        "parameters": [
+            {
+                "name": "channel",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": "card_simulator",
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {}, "example": {"type": "charge.succeeded"}}},
-        }
+        },
     },
 )
 async def take_callback(request: Request) -> Response:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.answers import Page, answer
@@ -45,7 +45,7 @@ from ledger.errors import (
     Unbalanced,
 )
 from ledger.ids import ENTRY, new_id
-from ledger.journal import Direction, JournalEntry, Posting
+from ledger.journal import MOST_POSTINGS, Direction, JournalEntry, Posting
 from projections.entries import Entry, entries
 from projections.entries import entry as find_entry
 from projections.moments import BEGINNING, END
@@ -96,7 +96,7 @@ class EntryRequest(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    postings: list[PostingRequest]
+    postings: Annotated[list[PostingRequest], Field(json_schema_extra={"minItems": 2, "maxItems": MOST_POSTINGS})]
     effective_at: Timestamp | None = None
     reference: Reference | None = None
     description: Text500 | None = None

@@ -22,6 +22,7 @@ from api.fields import (
 )
 from api.routing import Router
 from commands.payments import CreatePayment
+from commands.processes.channel_calls import nudge
 from commands.refunds import RequestRefund
 from ledger.errors import (
     AmountNotPositive,
@@ -47,6 +48,7 @@ from ledger.errors import (
 from ledger.events.payments import Method
 from ledger.events.refunds import payment_of_refund
 from ledger.ids import PAYMENT, new_id
+from ledger.payment_state import PROCESSING
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
 from projections.order_status import OrderStatus, payments
 from projections.order_status import payment as find_payment
@@ -205,6 +207,9 @@ async def show_payment(
     await caller.see(min_position)
     async with caller.world.reading() as connection:
         found = await find_payment(connection, caller.book, payment, as_of=as_of)
+        if found is not None and PROCESSING in (found.status, *(refund.status for refund in found.refunds)):
+            # Who asks wants to know now: the channel is asked now, and not when its turn comes.
+            await nudge(connection, caller.book, payment)
     if found is None:
         raise PaymentNotFound
     return answer(found)
@@ -259,6 +264,8 @@ async def show_refund(refund: str, caller: Calling, min_position: MinPosition = 
     await caller.see(min_position)
     async with caller.world.reading() as connection:
         found = await find_refund(connection, caller.book, refund)
+        if found is not None and found.status == PROCESSING:
+            await nudge(connection, caller.book, found.payment)
     if found is None:
         raise RefundNotFound
     return answer(found)

@@ -11,6 +11,7 @@ from api.dependencies import Calling, MinPosition
 from api.fields import Amount, Request
 from api.routes.payments import MethodRequest
 from api.routing import Router
+from commands.processes.channel_calls import nudge
 from commands.top_ups import RequestTopUp
 from ledger.errors import (
     AmountNotPositive,
@@ -23,6 +24,7 @@ from ledger.errors import (
     WalletNotFound,
 )
 from ledger.ids import TOP_UP, new_id
+from ledger.payment_state import PROCESSING
 from ledger.payment_views import TopUpView, top_up_view
 from projections.order_status import top_up as find_top_up
 
@@ -81,6 +83,8 @@ async def show_top_up(top_up: str, caller: Calling, min_position: MinPosition = 
     await caller.see(min_position)
     async with caller.world.reading() as connection:
         found = await find_top_up(connection, caller.book, top_up)
+        if found is not None and found.status == PROCESSING:
+            await nudge(connection, caller.book, top_up)
     if found is None:
         raise TopUpNotFound
     return answer(found)

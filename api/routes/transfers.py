@@ -1,15 +1,17 @@
 """/transfers: one amount from one account to another, at once or as a hold."""
 
+from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict
+import msgspec
+from pydantic import ConfigDict, Field
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.answers import told
 from api.dependencies import CALLER, Caller, Rules, body_of, understood
 from api.fields import AccountId, Amount, Currency, Metadata, Reference, Request, Text500, Timestamp
-from api.fingerprints import fingerprint
+from api.fingerprints import fingerprint_of
 from api.routing import Router
 from commands.transfers import HoldPlacedReceipt, PlaceHold, PostTransfer, TransferReceipt
 from ledger.errors import (
@@ -52,6 +54,11 @@ class PendingRequest(Request):
     expires_at: Timestamp | None = None
 
 
+def dated_hold() -> FieldInvalid:
+    """The refusal of a hold with an effective time."""
+    return FieldInvalid("A hold takes effect when it is captured.", pointer="/effective_at")
+
+
 class TransferRequest(Request):
     """Money travels in whole minor units: 1250 EUR is twelve euro fifty. `pending` makes it a hold."""
 
@@ -64,14 +71,15 @@ class TransferRequest(Request):
     effective_at: Timestamp | None = None
     reference: Reference | None = None
     description: Text500 | None = None
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
     pending: PendingRequest | None = None
     dry_run: bool = False
 
-    def to_command(self) -> PostTransfer | PlaceHold:
+    def to_command(self, fresh_id: str | None = None) -> PostTransfer | PlaceHold:
+        """`fresh_id` is for a transfer that is no hold; raises FieldInvalid."""
         if self.pending is None:
             return PostTransfer(
-                new_id(ENTRY),
+                fresh_id or new_id(ENTRY),
                 self.debit_account,
                 self.credit_account,
                 self.amount,
@@ -82,7 +90,7 @@ class TransferRequest(Request):
                 self.metadata,
             )
         if self.effective_at is not None:
-            raise FieldInvalid("A hold takes effect when it is captured.", pointer="/effective_at")
+            raise dated_hold()
         return PlaceHold(
             new_id(HOLD),
             self.debit_account,
@@ -94,6 +102,37 @@ class TransferRequest(Request):
             self.description,
             self.metadata,
         )
+
+    def fingerprint(self) -> bytes:
+        """What makes it the same transfer, sent alone or in a batch."""
+        return fingerprint_of(
+            ROUTE,
+            _Asked(
+                self.debit_account,
+                self.credit_account,
+                self.amount,
+                self.currency,
+                self.effective_at,
+                self.reference,
+                self.description,
+                self.metadata,
+                None if self.pending is None else {"expires_at": self.pending.expires_at},
+            ),
+        )
+
+
+class _Asked(msgspec.Struct, omit_defaults=True):
+    """What a transfer asks for, in a form that is quickly written: batches have thousands of them."""
+
+    debit_account: str
+    credit_account: str
+    amount: int
+    currency: str
+    effective_at: datetime | None = None
+    reference: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] = {}
+    pending: dict[str, datetime | None] | None = None
 
 
 POSTING_REFUSALS = (
@@ -139,5 +178,5 @@ async def post_transfer(request: HttpRequest) -> Response:
     """
     caller: Caller = request.scope[CALLER]
     asked = understood(TransferRequest, body_of(request))
-    envelope = caller.envelope(caller.key, fingerprint(ROUTE, asked), dry_run=asked.dry_run)
+    envelope = caller.envelope(caller.key, asked.fingerprint(), dry_run=asked.dry_run)
     return told(await caller.ask(asked.to_command(), envelope))

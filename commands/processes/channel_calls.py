@@ -92,15 +92,13 @@ UPDATE {schema}.channel_calls
        tries = %(tries)s, not_found = %(not_found)s, last_answer = %(last_answer)s
  WHERE id = %(id)s AND claimed_at = %(claimed_at)s AND state = 'sent'
 """
-# Not while the question is under way, and not again at once: many who ask at the same time cause one question. The time
-# is set to one that has passed for each of them.
+# Not while the question is under way (both times are then the end of the lease), not when it is due anyway, and not
+# again at once: many who ask at the same time cause one question.
 _NUDGE = """
 UPDATE {schema}.channel_calls SET next_at = claimed_until
- WHERE subject = %s AND state = 'sent' AND next_at > now() AND claimed_until <= now()
+ WHERE subject = %s AND state = 'sent' AND next_at > greatest(now(), claimed_until)
    AND claimed_at < now() - interval '500 milliseconds'
 """
-
-
 _HINT = SQL("NOTIFY {schema}, {words}")
 
 _requests: msgspec.json.Decoder[Charge | RefundCharge] = msgspec.json.Decoder(Charge | RefundCharge)

@@ -81,7 +81,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None
 
 
 class Worker:
-    """The work of one process. `wake` is one event a book, set by hints of the database and by the work itself."""
+    """The work of one process: for each book one loop that follows the log, one that makes calls, one for timers."""
 
     def __init__(
         self,
@@ -118,6 +118,7 @@ class Worker:
             _, late = await asyncio.wait(self._calls, timeout=patience_s)
             for call in late:
                 call.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _begin_new_books(self, tasks: asyncio.TaskGroup) -> None:
         async with self._pool.connection() as connection:

@@ -32,6 +32,8 @@ DatabaseTrouble = (OperationalError, InterfaceError)
 
 # A writer has its connection to itself: it waits only where the connection was lost.
 _CONNECTION_PATIENCE_S = 0.5
+# A book that nobody writes to gives its connection back.
+_REST_AFTER_S = 60.0
 
 _LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
 _MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s"
@@ -62,8 +64,11 @@ class BookDatastore(PostgresDatastore):
             database.conninfo,
             connection_class=Connection[DictRow],
             kwargs={**database.connection_kwargs, "row_factory": dict_row, "autocommit": True},
-            min_size=pool_size,
+            # A server has about a hundred connections, and there may be more books that rest.
+            min_size=0,
             max_size=pool_size,
+            max_idle=_REST_AFTER_S,
+            num_workers=1,
             open=False,
             timeout=_CONNECTION_PATIENCE_S,
             max_waiting=64,

@@ -240,6 +240,16 @@ def test_a_row_may_be_a_hold_and_may_carry_all_that_a_transfer_carries(books: Bo
     assert posted.metadata.actor == "cli:import"
 
 
+def test_a_file_is_known_by_its_content_and_not_by_its_name(books: Books) -> None:
+    book = books.open()
+    books.bring(books.file("a.csv", HEADER, GOOD, GOOD), book)
+    same, _ = books.bring(books.file("b.csv", HEADER, GOOD, GOOD), book)
+    assert (same["created"], same["replayed"]) == (0, 2)
+    other, _ = books.bring(books.file("a.csv", HEADER, GOOD, GOOD, GOOD), book)
+    assert (other["created"], other["replayed"]) == (3, 0)
+    assert books.check(book)["acc:1"] == (25, 0, 0, 0)
+
+
 def test_a_rows_own_key_counts_in_every_file(books: Books) -> None:
     book = books.open()
     header = HEADER + ",idempotency_key"
@@ -307,6 +317,7 @@ def test_what_cannot_be_opened_and_books_that_are_not_there_are_told(books: Book
     good = books.file("good.csv", HEADER, GOOD)
     assert "there is no book nobodys" in books.refused(good, "nobodys")
     assert "written over" in books.refused(good, book, "--rejected", good)
+    assert "cannot be written" in books.refused(good, book, "--rejected", books.folder / "nowhere" / "r.jsonl")
     assert good.read_text() == f"{HEADER}\n{GOOD}\n"
     assert "csv or jsonl" in books.refused(good, book, "--format", "xml")
 

@@ -93,6 +93,16 @@ def test_a_wrong_view_is_told_and_then_mended_from_the_log(
     assert word.run("verify", "--book", kept_book, **environment).returncode == 0
 
 
+def test_a_view_that_is_behind_is_right_as_far_as_it_has_come(
+    kept_book: str, database: Database, environment: dict[str, str]
+) -> None:
+    with pen(database, kept_book) as held:
+        held.do(PostTransfer(new_id(ENTRY), "a", "b", 1, "EUR"))
+    done = word.run("verify", "--book", kept_book, **environment)
+    assert done.returncode == 0
+    assert "postings is 1 events behind the log" in done.stdout
+
+
 def test_views_and_books_that_are_not_there_are_told(kept_book: str, environment: dict[str, str]) -> None:
     for words in (["rebuild", "nothing", "--book", kept_book], ["rebuild", "postings", "--book", "nobodys"]):
         assert word.run(*words, **environment).returncode == 2

@@ -26,7 +26,11 @@ def start(*words: str | Path, **environment: str) -> subprocess.Popen[str]:
 
 def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     process = start(*words, **environment)
-    said, complained = process.communicate(timeout=PATIENCE_S)
+    try:
+        said, complained = process.communicate(timeout=PATIENCE_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
 
@@ -34,4 +38,5 @@ def answer(*words: str | Path, **environment: str) -> dict[str, Any]:
     """The one JSON object that a word with --json answers; it has to end well."""
     done = run(*words, "--json", **environment)
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     return msgspec.json.decode(done.stdout, type=dict[str, Any])

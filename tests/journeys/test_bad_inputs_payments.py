@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from commands.channels.signatures import Secret, secret_from_file, sign_message
-from tests.journeys.bad_inputs import CARD, Case, Desk, check
+from tests.journeys.bad_inputs import CARD, Case, Desk, cases, check
 from tests.journeys.caller import Reply, at_once, fresh
 from tests.journeys.service import CHANNEL, Service
 
@@ -167,34 +167,36 @@ def signed(service: Service, body: bytes, *, at: int | str = 0, secret: Secret |
 
 
 NOTICE = b'{"object":"charge"}'
-WRONG_SIGNATURES = [
-    (103, "sent again after 300 s", {"at": -301}, {}, 401, "timestamp_out_of_window"),
-    (103, "from the future", {"at": 301}, {}, 401, "timestamp_out_of_window"),
-    (104, "a time with a fraction", {"at": "1700000000.0"}, {}, 400, "signature_malformed"),
-    (104, "nan", {"at": "nan"}, {}, 400, "signature_malformed"),
-    (104, "a negative time", {"at": "-1"}, {}, 400, "signature_malformed"),
-    (105, "v1 without a comma", {}, {"channel-signature": "v1"}, 400, "signature_malformed"),
-    (105, "no base64", {}, {"channel-signature": "v1,not*base64"}, 400, "signature_malformed"),
-    (105, "1,000 signatures", {}, {"channel-signature": " ".join(["v1,AAAA"] * 1_000)}, 400, "signature_malformed"),
-    (105, "only unknown versions", {}, {"channel-signature": "v2,AAAA"}, 401, "signature_invalid"),
-    (105, "no signature", {}, {"channel-signature": ""}, 400, "signature_malformed"),
-    (105, "another's signature", {"secret": STRANGER}, {}, 401, "signature_invalid"),
+
+
+def message(row: int, what: str, status: int, code: str, *, signature: str | None = None, **signing: Any) -> Case:
+    """A message with this signature in place of its own, or that was signed in this way."""
+
+    def send(desk: Desk) -> Reply:
+        changed = {} if signature is None else {"channel-signature": signature}
+        return told(desk.service, signed(desk.service, NOTICE, **signing) | changed, NOTICE)
+
+    return Case(row, what, send, status, code)
+
+
+MESSAGES = [
+    message(103, "sent again after 300 s", 401, "timestamp_out_of_window", at=-301),
+    message(103, "from the future", 401, "timestamp_out_of_window", at=301),
+    message(104, "a time with a fraction", 400, "signature_malformed", at="1700000000.0"),
+    message(104, "nan", 400, "signature_malformed", at="nan"),
+    message(104, "a negative time", 400, "signature_malformed", at="-1"),
+    message(105, "v1 without a comma", 400, "signature_malformed", signature="v1"),
+    message(105, "no base64", 400, "signature_malformed", signature="v1,not*base64"),
+    message(105, "1,000 signatures", 400, "signature_malformed", signature=" ".join(["v1,AAAA"] * 1_000)),
+    message(105, "only unknown versions", 401, "signature_invalid", signature="v2,AAAA"),
+    message(105, "no signature", 400, "signature_malformed", signature=""),
+    message(105, "another's signature", 401, "signature_invalid", secret=STRANGER),
 ]
 
 
-@pytest.mark.parametrize(
-    ("row", "what", "signing", "changed", "status", "code"),
-    WRONG_SIGNATURES,
-    ids=[f"row {row}: {what}" for row, what, *_ in WRONG_SIGNATURES],
-)
-def test_a_message_that_is_not_the_channels_has_no_effect(
-    desk: Desk, row: int, what: str, signing: dict[str, Any], changed: dict[str, str], status: int, code: str
-) -> None:
-    service = desk.service
-    check(
-        desk,
-        Case(row, what, lambda _: told(service, signed(service, NOTICE, **signing) | changed, NOTICE), status, code),
-    )
+@cases(*MESSAGES)
+def test_a_message_that_is_not_the_channels_has_no_effect(desk: Desk, case: Case) -> None:
+    check(desk, case)
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", NOTICE, b'{"object":"refund","amount":1e400}', b"[" * 5_000])

@@ -1,5 +1,6 @@
 """The ledger's black-box cases: idempotency and references (C1 to C10; C7 stands with the races)."""
 
+import json
 import socket
 import time
 from urllib.parse import urlsplit
@@ -29,20 +30,29 @@ def test_c1_a_refusal_is_replayed_like_any_other_answer(caller: Caller) -> None:
     assert (second.status, second.raw, second.is_replay) == (409, first.raw, True)
 
 
-def test_c2_the_same_key_with_another_body_is_refused(caller: Caller) -> None:
+def test_c1_row_79_another_order_and_spacing_is_the_same_body(caller: Caller) -> None:
+    a, b = caller.open_account("a"), caller.open_account("b")
+    headers = {"idempotency-key": fresh("key")}
+    body = transfer(a, b, 10, metadata={"x": "1", "y": "2"})
+    first = caller.send("POST", "/transfers", content=json.dumps(body).encode(), headers=headers)
+    turned = {**dict(reversed(body.items())), "metadata": {"y": "2", "x": "1"}}
+    again = caller.send("POST", "/transfers", content=json.dumps(turned, indent=4).encode(), headers=headers)
+    assert (again.is_replay, again.done()) == (True, first.done())
+
+
+def test_c2_row_76_row_77_the_same_key_for_something_else_is_refused(caller: Caller) -> None:
     a, b = caller.open_account("a"), caller.open_account("b")
     key = fresh("key")
     caller.move(a, b, 10, key=key).done()
     caller.move(a, b, 11, key=key).refused(422, "idempotency_key_reused")
     caller.post("/entries", {"postings": []}, key=key).refused(422, "too_few_postings")
-    caller.open_account("c")
     caller.post("/accounts", {"name": "d", "kind": "asset", "currency": "EUR"}, key=key).refused(
         422, "idempotency_key_reused"
     )
     assert caller.posted(b) == [10]
 
 
-def test_c3_books_have_keys_of_their_own(service: Service, caller: Caller) -> None:
+def test_c3_row_80_books_have_keys_of_their_own(service: Service, caller: Caller) -> None:
     key = fresh("key")
     with service.caller(service.new_book()) as neighbour:
         for somebody in (caller, neighbour):

@@ -1,4 +1,4 @@
-"""A database of its own: a worker serves every book that it finds, and shall find nobody else's."""
+"""A database of their own: a worker serves every book that it finds, and shall find nobody else's."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from ledger.store.migrate import application_role, create_book, migrate_control
 from tests.processes.house import House
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def own_database(make_database: Callable[[], str]) -> Database:
     try:
         url = make_database()
@@ -24,11 +24,14 @@ def own_database(make_database: Callable[[], str]) -> Database:
 
 
 @pytest.fixture
-def own_book(own_database: Database) -> str:
+def own_book(own_database: Database) -> Iterator[str]:
+    """The only book that workers see during this test."""
     name = f"p{secrets.token_hex(4)}"
     with own_database.owner() as connection:
         create_book(connection, name)
-    return name
+    yield name
+    with own_database.owner() as connection:
+        connection.execute("DELETE FROM ledger_control.books WHERE name = %s", (name,))
 
 
 @pytest.fixture

@@ -112,8 +112,10 @@ class House:
         self.door = CallbackDoor(database, lambda _: self.pen)
         self.simulator = SimulatorProcess(folder, self.door.url)
         self._stop_worker: Callable[[], None] | None = None
+        self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._rules: list[dict[str, Any]] = []
+        self.read_ms = 400
 
     def __enter__(self) -> Self:
         self.simulator.start()
@@ -132,7 +134,9 @@ class House:
 
     @property
     def channels(self) -> Registry:
-        settings = ChannelSettings(CHANNEL, self.simulator.url, self.simulator.secret, read_ms=400, total_ms=1_000)
+        settings = ChannelSettings(
+            CHANNEL, self.simulator.url, self.simulator.secret, read_ms=self.read_ms, total_ms=600 + self.read_ms
+        )
         return Registry([settings])
 
     # --- the worker, in this process or in one of its own
@@ -164,7 +168,12 @@ class House:
             if "error" in held:
                 raise held["error"]
 
-        self._stop_worker = stop
+        self._stop_worker, self._thread = stop, thread
+
+    def wait_for_the_worker_s_end(self) -> None:
+        assert self._thread is not None
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
 
     def stop_worker(self) -> None:
         stop, self._stop_worker = self._stop_worker, None

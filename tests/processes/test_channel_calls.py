@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,10 +11,11 @@ from psycopg import errors
 
 from commands.channels.channel import Charge, RefundCharge
 from commands.processes import channel_calls
-from commands.processes.channel_calls import Claim
+from commands.processes.channel_calls import Claim, closed_by
 from commands.processes.next_steps import Step, ask_again
 from commands.refunds import RequestRefund
 from commands.top_ups import RequestTopUp
+from ledger.events.event import Event
 from ledger.store.connection import Database, in_book
 from tests.commands.stories import CARD, CHANNEL, PARTIES, attempt_of, by_card, charged, from_wallet, topped_up
 from tests.writing import Pen, pen
@@ -48,8 +50,9 @@ class Desk:
         return asyncio.run(inside())
 
     def follow(self) -> None:
-        while self.do(channel_calls.follow).more:
-            pass
+        page = self.do(channel_calls.follow)
+        while page.more:
+            page = self.do(channel_calls.follow, page.position)
 
     def claim(self, limit: int = 10, lease_s: float = 60) -> list[Claim]:
         return self.do(channel_calls.claim, limit=limit, lease_s=lease_s)
@@ -58,6 +61,12 @@ class Desk:
         with self.database.connect() as connection:
             rows = connection.execute(in_book("SELECT id, state FROM {schema}.channel_calls", self.book))
             return dict(rows.fetchall())
+
+    def age_claims(self) -> None:
+        """As if every claim had been taken a minute earlier, and lasted as long as it does."""
+        statement = "UPDATE {schema}.channel_calls SET claimed_at = claimed_at - interval '1 minute'"
+        with self.database.connect() as connection:
+            connection.execute(in_book(statement, self.book))
 
     def checkpoint(self) -> tuple[int, int]:
         """Where the process stands, and where the log ends."""
@@ -127,7 +136,7 @@ def test_a_long_log_without_work_moves_the_checkpoint_too(desk: Desk, monkeypatc
     monkeypatch.setattr(channel_calls, "FARTHEST_BEHIND", 5)
     desk.follow()
     position, end = desk.checkpoint()
-    assert position == end > 5
+    assert position == end == 5
 
 
 def test_who_has_read_beyond_the_end_of_the_log_begins_at_the_checkpoint(desk: Desk) -> None:
@@ -142,6 +151,25 @@ def test_followers_at_the_same_time_make_each_call_once(desk: Desk) -> None:
     desk.at_once(8, channel_calls.follow)
     desk.follow()
     assert desk.states() == {f"pay_{n}-1": "due" for n in range(10)}
+
+
+def test_a_follower_that_was_overtaken_looks_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    overtaken: list[bool] = []
+
+    def overtake(event: Event) -> str | None:
+        if not overtaken:
+            overtaken.append(True)
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(lambda: desk.pen.do(by_card("pay_2"))).result()
+                elsewhere.submit(desk.follow).result()
+        return closed_by(event)
+
+    desk.pen.do(by_card("pay_1"))
+    monkeypatch.setattr(channel_calls, "closed_by", overtake)
+    page = desk.do(channel_calls.follow)
+    position, end = desk.checkpoint()
+    assert (page.more, page.opened, position) == (True, 0, end)
+    assert desk.states() == {"pay_1-1": "due", "pay_2-1": "due"}
 
 
 def test_a_page_that_is_interrupted_leaves_no_trace(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,20 +249,14 @@ def test_many_who_ask_at_the_same_time_cause_one_question(desk: Desk) -> None:
 
     assert desk.at_once(4, nudge) == [False] * 4  # not sent yet
     (held,) = desk.claim()
-    assert desk.at_once(4, nudge) == [False] * 4  # the question is under way
-    # As if the question had been asked a minute ago, and the next were due in an hour.
-    with desk.database.connect() as connection:
-        connection.execute(
-            in_book(
-                "UPDATE {schema}.channel_calls SET claimed_at = now() - interval '1 minute', claimed_until = now(),"
-                " next_at = now() + interval '1 hour'",
-                desk.book,
-            )
-        )
+    desk.do(channel_calls.put_back, held, Step("sent", 3600), "ReadTimeout")
+    assert desk.at_once(4, nudge) == [False] * 4  # it was asked a moment ago
+    desk.age_claims()
     assert sorted(desk.at_once(4, nudge)) == [False, False, False, True]
     (again,) = desk.claim()
     assert (again.call.id, again.call.was) == (held.call.id, "sent")
-    assert desk.at_once(4, nudge) == [False] * 4
+    desk.age_claims()
+    assert desk.at_once(4, nudge) == [False] * 4  # the question is under way
 
 
 def test_the_application_removes_nothing_from_its_work_list(desk: Desk) -> None:

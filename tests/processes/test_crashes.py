@@ -102,3 +102,18 @@ def test_a_worker_that_is_stopped_lets_the_calls_under_way_end(house: House) -> 
     house.start_worker()
     assert {view.status for view in house.settled(*payments)} == {"succeeded"}
     house.agrees_with_the_channel()
+
+
+def test_a_database_that_cuts_every_connection_again_and_again_doubles_nothing(house: House) -> None:
+    house.start_worker()
+    payments = []
+    for _ in range(8):
+        payments += [house.pay() for _ in range(3)]
+        with house.database.owner() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        time.sleep(0.3)
+    assert {view.status for view in house.settled(*payments, patience_s=60)} == {"succeeded"}
+    house.agrees_with_the_channel()

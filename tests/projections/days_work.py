@@ -1,7 +1,6 @@
 """A day's work: books with a bit of everything, dated back in all ways, so that the past is worth asking about."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from commands.accounts import OpenAccount
@@ -9,7 +8,7 @@ from commands.entries import PostEntry, ReverseEntry
 from commands.envelope import Command
 from commands.holds import CaptureHold, ReleaseHold
 from commands.transfers import PlaceHold, PostTransfer
-from ledger.ids import ENTRY, HOLD, new_id
+from ledger.ids import ENTRY, HOLD, new_id, new_ids
 from ledger.journal import credit, debit
 from tests.writing import Pen, part
 
@@ -53,8 +52,9 @@ class DaysWork:
         if draw < 0.75:
             entry = self._random.choice(self._entries)
             amount = self._random.choice((None, None, 1, 5))
-            when = self._random.choice(("original", None, self._moment()))
-            return ReverseEntry(new_id(ENTRY), entry, "by mistake", amount, when)
+            if self._random.random() < 0.4:
+                return ReverseEntry(new_id(ENTRY), entry, "by mistake", amount, "original")
+            return ReverseEntry(new_id(ENTRY), entry, "by mistake", amount, self._moment())
         if draw < 0.88 or not self._holds:
             return self._hold()
         hold = self._random.choice(self._holds)
@@ -103,10 +103,10 @@ class DaysWork:
         return moment
 
 
-def batches_of_transfers(seed: int, size: int) -> Iterator[list[Command]]:
-    """Transfers without end, for those who need load."""
-    draw = random.Random(seed)
-    while True:
-        yield [
-            PostTransfer(new_id(ENTRY), *draw.sample(list(KINDS), 2), draw.randint(1, 99), "EUR") for _ in range(size)
-        ]
+def transfers(seed: int, size: int) -> list[Command]:
+    """So many transfers between the accounts in EUR, for those who need load."""
+    draw, commands = random.Random(seed), list[Command]()
+    for name in new_ids(ENTRY, size):
+        one, other = draw.sample(list(KINDS), 2)
+        commands.append(PostTransfer(name, one, other, draw.randint(1, 99), "EUR"))
+    return commands

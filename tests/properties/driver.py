@@ -156,7 +156,7 @@ def _reply(answer: Answer) -> Reply:
 
 def _batch_reply(answers: list[Answer], atomic: bool) -> Reply:
     replies = [_reply(answer) for answer in answers]
-    replayed = all(reply.replayed for reply in replies)
+    replayed = all(answer.replayed or answer.again for answer in answers)
     if atomic and any(reply.code for reply in replies):
         errors = [{"pointer": f"/transfers/{i}", "code": reply.code} for i, reply in enumerate(replies) if reply.code]
         return Reply(422, "batch_rejected", {"errors": errors}, replayed)

@@ -43,12 +43,28 @@ class Model:
             known, first = self.answered[key]
             if known != print_:
                 return Expected(422, "idempotency_key_reused")
-            if not isinstance(request, r.Batch) or first.code is not None:
-                return Expected(first.status, first.code, first=first)
-            return self._batch(request)
+            return Expected(first.status, first.code, first=first)
         expected = self._batch(request) if isinstance(request, r.Batch) else self._single(request)
         self.answered[key], self.asked[key] = (print_, expected), request
         return expected
+
+    def turnover_at(self, account: str, position: int, as_of: datetime | None = None) -> Turnover:
+        """What an account's turnover was after this position; of what had taken effect until a past date, if given.
+
+        Holds count from when they are placed, which is after every such date.
+        """
+        if as_of is None:
+            known = [turnover for at, name, turnover in self.turnovers if name == account and at <= position]
+            return known[-1] if known else (0, 0, 0, 0)
+        in_effect = [
+            booked
+            for booked in self.booked
+            if booked.account == account
+            and booked.position <= position
+            and booked.effective_at is not None
+            and booked.effective_at <= as_of
+        ]
+        return sum(booked.debit for booked in in_effect), sum(booked.credit for booked in in_effect), 0, 0
 
     # --- one after another
 

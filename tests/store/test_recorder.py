@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 import unittest
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -13,6 +14,7 @@ import pytest
 from eventsourcing.persistence import ProgrammingError, StoredEvent
 from psycopg import errors
 
+from ledger.store import recorder as recorder_module
 from ledger.store.connection import Database, in_book
 from ledger.store.recorder import BookDatastore, BookRecorder, DatabaseTrouble, LawBroken
 from tests.writing import fresh
@@ -253,3 +255,25 @@ def test_a_book_that_is_not_there_is_no_trouble_of_the_database(database: Databa
     with pytest.raises(ProgrammingError):
         recorder.insert_events(events_of("lost", 1))
     recorder.datastore.close()
+
+
+def test_a_book_that_rests_gives_its_connection_back(
+    monkeypatch: pytest.MonkeyPatch, database: Database, make_book: Callable[[], str]
+) -> None:
+    """A process that has written to many books would else hold all the connections that a server has."""
+    monkeypatch.setattr(recorder_module, "_REST_AFTER_S", 0.2)
+    recorders = [a_recorder(database, make_book()) for _ in range(5)]
+    for recorder in recorders:
+        recorder.insert_events(events_of("first", 1))
+    assert sum(held(recorder) for recorder in recorders) > 0
+    deadline = time.monotonic() + 20
+    while any(held(recorder) for recorder in recorders):
+        assert time.monotonic() < deadline, "a connection is held for ever"
+        time.sleep(0.05)
+    for recorder in recorders:
+        assert recorder.insert_events(events_of("second", 1)) == [2]
+        recorder.datastore.close()
+
+
+def held(recorder: BookRecorder) -> int:
+    return recorder.datastore.pool.get_stats()["pool_size"]

@@ -1,1 +1,0 @@
-"""Ledger: laws of the pure rooms."""
