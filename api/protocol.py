@@ -49,7 +49,7 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request and close; but first comes the answer to the whole request before it."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request.
-        if cycle is not None and not cycle.response_complete and not cycle.more_body:  # type: ignore[redundant-expr]
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
             # A 400 now would be taken for the answer to that request, which may well be carried out.
             cycle.keep_alive = False
             self.flow.pause_reading()

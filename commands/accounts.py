@@ -138,6 +138,9 @@ def unfreeze(books: Books, command: UnfreezeAccount, envelope: Envelope) -> Deci
 
 def close(books: Books, command: CloseAccount, envelope: Envelope) -> Decision:
     account = _changeable(books, command.id, envelope)
+    if account.protected:
+        # Closed is for ever, and what a channel will say tomorrow is a fact that has to be booked.
+        raise AccountProtected("An account of the system is never closed.", account=account.id)
     if account.status == Status.CLOSED:
         raise AccountClosed(account=account.id)
     if account.balance or account.pending_debits or account.pending_credits:

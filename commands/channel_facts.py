@@ -12,11 +12,14 @@ from commands.envelope import Decision, Receipt
 from commands.system_accounts import StreamEvents, with_accounts
 from ledger.errors import AmountNotPositive, AmountOverflow
 from ledger.events.event import Event, Metadata, Recorded
-from ledger.money import LARGEST
 
 # recorded: it had the effect that it speaks of. unapplied: money moved that nobody waits for; it is kept apart.
 # duplicate: known already. ignored: overtaken by what is known.
 Effect = Literal["recorded", "unapplied", "duplicate", "ignored"]
+
+LARGEST_ORDER = 10**17
+"""Minor units. What a channel has charged has to be recorded: so no order is so large that it could not be posted,
+together with its fees, and beside many like it on one account."""
 
 # The channel gave no answer because nothing was ever sent; what the payer may do is the same as after its own trouble.
 NOT_SENT_GROUP = "try_again"
@@ -56,8 +59,9 @@ def is_news(silence: Unknown, still_open: bool, recorded: tuple[str, ...]) -> bo
 
 
 def check_amount(amount: int) -> None:
-    """1 to 2^63-1 minor units."""
+    """1 to LARGEST_ORDER minor units; raises AmountNotPositive, AmountOverflow."""
     if amount < 1:
         raise AmountNotPositive(pointer="/amount")
-    if amount > LARGEST:
-        raise AmountOverflow(pointer="/amount")
+    if amount > LARGEST_ORDER:
+        detail = f"One order moves at most {LARGEST_ORDER} minor units."
+        raise AmountOverflow(detail, pointer="/amount", most=LARGEST_ORDER)

@@ -165,7 +165,9 @@ async def _looked_through(
     start = at = max(after, await position_before(connection, book, since))
     found: list[Recorded] = []
     while at < end and at - start < MOST_LOOKED_AT and len(found) < limit:
-        facts, _ = await read.log(connection, book, after=at, limit=min(_CHUNK, end - at))
+        # The first look is for what is asked for; if that is not enough, what fits is rare.
+        chunk = limit if at == start else _CHUNK
+        facts, _ = await read.log(connection, book, after=at, limit=min(chunk, end - at))
         found += _fitting(facts, None, since, until, min_amount)
         at = facts[-1].position
     if len(found) > limit:

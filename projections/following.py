@@ -19,6 +19,9 @@ from projections.runner import DATABASE_TROUBLE, BookRunner
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.05
+# A page costs seven round trips, however small it is: behind a small one a busy book waits for more to come together.
+_SMALL = 250
+_REST_S = 0.01
 _LOOK_FOR_BOOKS_S = 0.5
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
@@ -61,24 +64,27 @@ class _Following:
         while not self._stop.is_set():
             behind |= self._begin_new_books()
             # One page a book and turn, so that a large backlog of one does not keep the others waiting.
-            behind = {book for book in behind if self._step(book)}
-            if not behind:
+            taken = {book: events for book in behind if (events := self._step(book))}
+            behind = set(taken)
+            if not taken:
                 behind = self._wait()
+            elif max(taken.values()) < _SMALL:
+                self._stop.wait(_REST_S)
 
-    def _step(self, book: str) -> bool:
-        """Whether there may be more to do at once."""
+    def _step(self, book: str) -> int:
+        """Take a page; how many events it had."""
         runner = self._runners.get(book)
         if runner is None:
-            return False
+            return 0
         try:
-            return runner.step(self._work) > 0
+            return runner.step(self._work)
         except psycopg.Error as trouble:
             if self._work.broken or self._work.closed:
                 raise
             # This book's own trouble: its tables are not migrated yet or it is gone, or a lock lasted too long.
             logger.warning("the views of %s wait %s s: %s", book, _PAUSE_OF_A_BOOK_S, trouble)
             self._resting[book] = time.monotonic() + _PAUSE_OF_A_BOOK_S
-            return False
+            return 0
 
     def _begin_new_books(self) -> set[str]:
         now = time.monotonic()

@@ -3,10 +3,9 @@
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
 
 import typer
 from psycopg import Connection
@@ -32,17 +31,19 @@ def up() -> None:
     level = of.log_level if "LEDGER_LOG_LEVEL" in os.environ else "WARNING"
     configure_logging(level)
     with saying_why():
-        run_all(of.model_copy(update={"log_level": level}), _greet)
+        _run_all(of.model_copy(update={"log_level": level}))
 
 
-def run_all(of: Settings, started: Callable[[str, str | None], None]) -> None:
-    """Run until stopped; `started` is told the service's address and the key that was made, once it answers."""
+def _run_all(of: Settings) -> None:
+    """Run until stopped, and say where the service answers once it does."""
     _claim_port(of.host, of.port)
     port, simulator_port = of.port or free_port(), free_port()
     given = of.database_url.get_secret_value().strip() if of.database_url else ""
     embedded = None if given else Embedded.start(of.state)
     url = given or (embedded.url if embedded else "")
-    key = prepare(url, of)
+    if key := prepare(url, of):
+        # Before anything can go wrong: it is shown now or never.
+        typer.echo(f"ledger: the key of the book {DEMO_BOOK}, shown this once: {key}")
     environment = {
         "DATABASE_URL": url,
         "LEDGER_STATE": str(of.state.resolve()),
@@ -51,11 +52,15 @@ def run_all(of: Settings, started: Callable[[str, str | None], None]) -> None:
         "LEDGER_SIMULATOR_URL": of.simulator_url or f"http://127.0.0.1:{simulator_port}",
         "LEDGER_LOG_LEVEL": of.log_level,
     }
-    children = [Child([word], environment) for word in ("simulator", "serve", "worker")]
+    children = [
+        Child(["simulator"], environment, output=of.state / "simulator.log"),
+        Child(["serve"], environment),
+        Child(["worker"], environment),
+    ]
     address = f"http://{of.host}:{port}"
     try:
         Supervisor(children, embedded.ensure_running if embedded else lambda: None).run(
-            lambda: _tell_when_ready(address, lambda: started(address, key))
+            lambda: _tell_when_ready(address)
         )
     finally:
         if embedded is not None:
@@ -96,25 +101,23 @@ def free_port() -> int:
 
 def is_ready(address: str) -> bool:
     """Whether the service at this address answers requests."""
+    where = urlsplit(address)
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=2)
     try:
-        with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as ready:  # noqa: S310
-            return bool(ready.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (HTTPException, OSError):
         return False
+    finally:
+        connection.close()
 
 
-def _tell_when_ready(address: str, tell: Callable[[], None]) -> None:
+def _tell_when_ready(address: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         if is_ready(address):
-            tell()
+            typer.echo(f"ledger: the service answers at {address}/v1, its description is {address}/v1/openapi.json")
+            typer.echo("ledger: Ctrl-C stops everything")
             return
         time.sleep(0.1)
     people.print(f"ledger: nothing answers at {address} yet; the lines above may say why")
-
-
-def _greet(address: str, key: str | None) -> None:
-    typer.echo(f"ledger: the service answers at {address}/v1, its description at {address}/v1/openapi.json")
-    if key is not None:
-        typer.echo(f"ledger: the key of the book {DEMO_BOOK}, shown this once: {key}")
-    typer.echo("ledger: Ctrl-C stops everything")

@@ -26,6 +26,7 @@ from commands.processes.channel_calls import nudge
 from commands.refunds import RequestRefund
 from ledger.errors import (
     AmountNotPositive,
+    AmountOverflow,
     AmountType,
     CaptureNotSupported,
     ChannelUnavailable,
@@ -172,6 +173,7 @@ class RefundRequest(Request):
     refuses=(
         AmountType,
         AmountNotPositive,
+        AmountOverflow,
         CurrencyUnknown,
         CurrencyMismatch,
         MerchantUnknown,
@@ -250,7 +252,7 @@ async def list_payments(
     _REFUND,
     scope="payments:write",
     may_be_late=True,
-    refuses=(AmountType, AmountNotPositive, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment),
+    refuses=(AmountType, AmountNotPositive, AmountOverflow, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment),
 )
 async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) -> Response:
     """Give a payment back, whole or in part. 202 while the channel has not said what became of it."""

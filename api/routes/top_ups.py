@@ -15,6 +15,7 @@ from commands.processes.channel_calls import nudge
 from commands.top_ups import RequestTopUp
 from ledger.errors import (
     AmountNotPositive,
+    AmountOverflow,
     AmountType,
     ChannelUnavailable,
     CurrencyUnknown,
@@ -64,6 +65,7 @@ class TopUpRequest(Request):
     refuses=(
         AmountType,
         AmountNotPositive,
+        AmountOverflow,
         MethodNotSupported,
         CustomerNotFound,
         WalletNotFound,

@@ -124,10 +124,15 @@ def test_what_does_not_fit_the_account_s_life_is_refused(
     [
         ChangeLimits(PROTECTED.id, 0, None),
         FreezeAccount(PROTECTED.id, "r"),
-        CloseAccount(PROTECTED.id, "r"),
     ],
 )
 def test_the_system_s_accounts_are_changed_by_administrators_only(command: Command) -> None:
     story = given((f"account/{PROTECTED.id}", PROTECTED))
     story.when(command).refused(AccountProtected, account=PROTECTED.id)
     story.when(command, administrator=True).answered(200)
+
+
+def test_the_system_s_accounts_are_closed_by_nobody() -> None:
+    story = given((f"account/{PROTECTED.id}", PROTECTED))
+    for administrator in (False, True):
+        story.when(CloseAccount(PROTECTED.id, "r"), administrator).refused(AccountProtected, account=PROTECTED.id)

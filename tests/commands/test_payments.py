@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from commands.accounts import FreezeAccount
+from commands.channel_facts import LARGEST_ORDER
 from commands.channels.channel import AMOUNT_MISMATCH, PENDING, NotFound, NotSent, Unknown, Verdict
 from commands.customers import CreateCustomer
 from commands.merchants import CreateMerchant
@@ -43,7 +44,6 @@ from ledger.events.payments import (
     PaymentRiskAssessed,
     PaymentRouted,
 )
-from ledger.money import LARGEST
 from ledger.payment_views import PaymentView, payment_view
 from tests.commands.given import NOON, Story, given
 from tests.commands.stories import (
@@ -124,7 +124,7 @@ def test_several_payments_may_carry_one_order_reference() -> None:
     [
         ({"amount": 0}, AmountNotPositive, "/amount"),
         ({"amount": -1}, AmountNotPositive, "/amount"),
-        ({"amount": LARGEST + 1}, AmountOverflow, "/amount"),
+        ({"amount": LARGEST_ORDER + 1}, AmountOverflow, "/amount"),
         ({"currency": "EURO"}, CurrencyUnknown, "/currency"),
         ({"currency": "USD"}, CurrencyMismatch, "/currency"),
         ({"product": "credit_pay"}, ProductNotSupported, "/product"),
@@ -331,3 +331,9 @@ def test_the_channel_s_fee_is_what_the_contract_says_and_not_what_it_says_itself
 def test_times_in_views_are_those_of_the_log() -> None:
     story = given(*PARTIES, by_card(), NOON.replace(hour=13), attempt_of("pay_1", charged()))
     assert shown(story).created_at == NOON
+
+
+def test_the_largest_order_can_be_posted() -> None:
+    largest = by_card(amount=LARGEST_ORDER)
+    outcome = given(*PARTIES, largest).when(attempt_of("pay_1", charged(LARGEST_ORDER))).answered(200)
+    assert shown(outcome.story).amount_captured == LARGEST_ORDER

@@ -44,6 +44,11 @@ class LedgerProcess:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self._process.pid if self._process is not None and self.is_running else None
+
     def kill(self) -> None:
         """With SIGKILL, which it cannot prepare for."""
         assert self._process is not None
@@ -97,13 +102,18 @@ class Service:
     def url(self) -> str:
         return self.servers[0].url
 
+    @property
+    def processes(self) -> list[LedgerProcess]:
+        """The simulator, the servers, the worker."""
+        return list(self._processes)
+
     def __enter__(self) -> Self:
         try:
             for process in self._processes:
                 process.start()
             for server in self.servers:
-                self._wait_for(f"{server.url}/health/ready")
-            self._wait_for(f"{self.simulator_url}/health")
+                self.wait_for_answer(f"{server.url}/health/ready")
+            self.wait_for_answer(f"{self.simulator_url}/health")
         except BaseException:
             self.__exit__()
             raise
@@ -115,7 +125,8 @@ class Service:
         for process in reversed(self._processes):
             process.end()
 
-    def _wait_for(self, url: str) -> None:
+    def wait_for_answer(self, url: str) -> None:
+        """Return when a request to this address is answered with anything but a failure of the service."""
         deadline = time.monotonic() + _PATIENCE_S
         with httpx2.Client(trust_env=False) as client:
             while True:
@@ -135,7 +146,7 @@ class Service:
         server = Server({**self._environment, **environment}, _free_ports(1)[0])
         server.start()
         try:
-            self._wait_for(f"{server.url}/health/ready")
+            self.wait_for_answer(f"{server.url}/health/ready")
             yield server
         finally:
             server.end()

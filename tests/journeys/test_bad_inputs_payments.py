@@ -74,7 +74,8 @@ TO_REFUSE = [
     ("a card number", {"method": {"type": "card", "number": CARD}}, 422, "pan_not_allowed"),
     ("a security code", {"method": {"type": "card", "cvc": "123"}}, 422, "sensitive_field_not_allowed"),
     ("a month of expiry", {"method": {"type": "card", "exp_month": 13}}, 422, "unknown_field"),
-    ("an amount that no card pays", {"amount": 2**63}, 400, "json_integer_too_large"),
+    ("an amount that no account could turn over", {"amount": 10**17 + 1}, 422, "amount_overflow"),
+    ("an amount that is no number of ours", {"amount": 2**63}, 400, "json_integer_too_large"),
 ]
 
 
@@ -111,6 +112,7 @@ def refund_case(what: str, path: str, body: dict[str, Any], status: int, code: s
     ("path", "body", "status", "code"),
     [
         refund_case("more than was paid", "/payments/{paid}/refunds", {"amount": 6_001}, 422, "refund_exceeds_payment"),
+        refund_case("too much for an account", "/payments/{paid}/refunds", {"amount": 2**62}, 422, "amount_overflow"),
         refund_case("nothing", "/payments/{paid}/refunds", {"amount": 0}, 422, "amount_not_positive"),
         refund_case("a fraction", "/payments/{paid}/refunds", {"amount": "1.5"}, 422, "amount_type"),
         refund_case("of no payment", "/payments/pay_none/refunds", {"amount": 1}, 404, "payment_not_found"),

@@ -76,6 +76,13 @@ ACCOUNTS = [
         403,
         "account_protected",
     ),
+    Case(
+        43,
+        "closing a system account, with every right",
+        lambda desk: desk.caller.post(f"/accounts/{desk.system}/close", {"reason": "tidy"}),
+        403,
+        "account_protected",
+    ),
     *map(account_id, ("../", "..", "a:b:", ":a", "a::b", "x" * 65, "", "A", "a b", "sys:2010:me:eur", "sys:")),
 ]
 

@@ -146,6 +146,14 @@ def test_an_account_in_many_legs_of_an_entry_has_a_line_for_each(
     assert shown is not None
     assert [(line.amount, line.balance_after) for line in shown.lines] == [(5, 5), (7, 12)]
     assert [one.id for one in reader.ask(entries, account="cash").entries] == ["ent_1"]
+    back = datetime.now(UTC) - timedelta(days=1)
+    for name in ("ent_2", "ent_3"):
+        legs = (debit("cash", 5, "EUR"), debit("cash", 7, "EUR"), credit("ann", 12, "EUR"))
+        held.do(PostEntry(name, legs, back))
+    keep_up()
+    first = reader.ask(entries, account="cash", until=back + timedelta(seconds=1), limit=1)
+    assert [one.id for one in first.entries] == ["ent_2"]
+    assert first.next == first.entries[0].position
 
 
 # --- holds

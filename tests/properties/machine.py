@@ -157,10 +157,12 @@ class LedgerMachine(RuleBasedStateMachine):
             postings.append(Posting(account, "debit" if is_debit else "credit", amount, currency))
             net[currency] = net.get(currency, 0) + (amount if is_debit else -amount)
         for currency, left in net.items():
-            if left and not off:
+            left += off
+            if left:
                 fitting, _ = self.partner(self.some_account(currency), balanced_by, other=False)
                 postings.append(Posting(fitting, "credit" if left > 0 else "debit", abs(left), currency))
-        self.do(r.PostEntry(tuple(postings), at, reference, dry_run))
+        if len(postings) > 1:  # Fewer make no sense to any interface, so that no key is kept with them.
+            self.do(r.PostEntry(tuple(postings), at, reference, dry_run))
 
     @precondition(lambda self: self.model.entries)
     @rule(index=indices, amount=st.one_of(st.none(), amounts), at=st.one_of(st.just("original"), moments))

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.properties import requests as r
 from tests.properties.expected import Expected
-from tests.properties.model_state import Account, Booked, Change, Entry, Hold, No, Turnover, changed, changes_of, signed
+from tests.properties.model_past import Past
+from tests.properties.model_state import Account, Change, Entry, Hold, No, changed, changes_of
 from tests.properties.requests import Json, Posting, Reply, Request, Single
 
 
@@ -27,8 +28,7 @@ class Model:
         self.closed: set[str] = set()
         self.answered: dict[str, tuple[tuple[str, str], Expected]] = {}
         self.asked: dict[str, Request] = {}
-        self.booked: list[Booked] = []
-        self.turnovers: list[tuple[int, str, Turnover]] = []
+        self.past = Past()
         self._moved: list[str] = []
 
     # --- asking
@@ -36,8 +36,11 @@ class Model:
     def ask(self, key: str, request: Request, now: datetime) -> Expected:
         """What this request must be answered, and the state after it."""
         self.now = now
-        if isinstance(request, r.PostEntry) and request.dry_run:
-            return self._rehearse(request)
+        if isinstance(request, r.PostEntry):
+            if not request.balances:
+                return Expected(422, "unbalanced")  # It makes no sense in itself: no key is kept with it.
+            if request.dry_run:
+                return self._rehearse(request)
         print_ = (request.path, repr(request))
         if key in self.answered:
             known, first = self.answered[key]
@@ -47,24 +50,6 @@ class Model:
         expected = self._batch(request) if isinstance(request, r.Batch) else self._single(request)
         self.answered[key], self.asked[key] = (print_, expected), request
         return expected
-
-    def turnover_at(self, account: str, position: int, as_of: datetime | None = None) -> Turnover:
-        """What an account's turnover was after this position; of what had taken effect until a past date, if given.
-
-        Holds count from when they are placed, which is after every such date.
-        """
-        if as_of is None:
-            known = [turnover for at, name, turnover in self.turnovers if name == account and at <= position]
-            return known[-1] if known else (0, 0, 0, 0)
-        in_effect = [
-            booked
-            for booked in self.booked
-            if booked.account == account
-            and booked.position <= position
-            and booked.effective_at is not None
-            and booked.effective_at <= as_of
-        ]
-        return sum(booked.debit for booked in in_effect), sum(booked.credit for booked in in_effect), 0, 0
 
     # --- one after another
 
@@ -118,12 +103,12 @@ class Model:
         """A way back to now."""
         accounts = {name: Account(**vars(account)) for name, account in self.accounts.items()}
         kept = (self.position, set(self.references), dict(self.answered), dict(self.asked))
-        lengths = len(self.booked), len(self.turnovers)
+        forget = self.past.mark()
 
         def undo() -> None:
             self.accounts = accounts
             self.position, self.references, self.answered, self.asked = kept
-            del self.booked[lengths[0] :], self.turnovers[lengths[1] :]
+            forget()
 
         return undo
 
@@ -219,11 +204,6 @@ class Model:
 
     def _entry(self, request: r.PostEntry) -> Expected:
         postings = list(request.postings)
-        if len(postings) < 2:
-            raise No(422, "too_few_postings")
-        for currency in {posting.currency for posting in postings}:
-            if sum(signed(posting) for posting in postings if posting.currency == currency):
-                raise No(422, "unbalanced")
         for posting in postings:
             account = self._named(posting.account)
             if account.currency != posting.currency:
@@ -295,7 +275,7 @@ class Model:
             Posting(payee, "credit", amount, hold.request.currency),
         ]
         self.entries[entry_id] = Entry(postings, [amount, amount], None, id=entry_id)
-        self._book(postings, None, self.position)
+        self.past.took_effect(self.position, None, changes_of(postings))
         return done
 
     def _release(self, request: r.Release) -> Expected:
@@ -384,7 +364,8 @@ class Model:
     def _done(self, status: int, events: int, /, **contents: Any) -> Expected:
         first = self.position + 1
         self.position += events
-        self.turnovers += [(first, name, self.accounts[name].turnover) for name in self._moved]
+        for name in self._moved:
+            self.past.stood(first, name, self.accounts[name].turnover)
         self._moved = []
         contents.pop("effective_at", None)
         return Expected(status, None, {"position": self.position, **contents})
@@ -399,7 +380,7 @@ class Model:
         position: int | None = None,
     ) -> Expected:
         entry = Entry(postings, [posting.amount for posting in postings], effective_at, is_reversal)
-        self._book(postings, effective_at, self.position if position is None else position)
+        self.past.took_effect(position or self.position, effective_at, changes_of(postings))
 
         def learn(reply: Reply) -> None:
             entry.id = reply.body["id"]
@@ -407,7 +388,3 @@ class Model:
 
         done.learn = learn
         return done
-
-    def _book(self, postings: list[Posting], effective_at: datetime | None, position: int) -> None:
-        for change in changes_of(postings):
-            self.booked.append(Booked(position, effective_at, change.account, change.debit, change.credit))

@@ -79,17 +79,6 @@ class Change:
     pending_credit: int = 0
 
 
-@dataclass(frozen=True)
-class Booked:
-    """One posting in the log: where, when it takes effect (None: when recorded), what."""
-
-    position: int
-    effective_at: datetime | None
-    account: str
-    debit: int
-    credit: int
-
-
 def changed(account: Account, change: Change) -> Account:
     """The account after the change, or its refusal."""
     after = Account(**vars(account))
@@ -123,7 +112,3 @@ def changes_of(postings: list[Posting]) -> list[Change]:
         else:
             change.credit += posting.amount
     return list(changes.values())
-
-
-def signed(posting: Posting) -> int:
-    return posting.amount if posting.direction == "debit" else -posting.amount

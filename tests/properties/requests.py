@@ -136,6 +136,14 @@ class PostEntry:
     def path(self) -> str:
         return "/v1/entries"
 
+    @property
+    def balances(self) -> bool:
+        net: dict[str, int] = {}
+        for posting in self.postings:
+            signed = posting.amount if posting.direction == "debit" else -posting.amount
+            net[posting.currency] = net.get(posting.currency, 0) + signed
+        return not any(net.values())
+
     def body(self) -> Json:
         return _given(
             postings=[posting.body() for posting in self.postings],

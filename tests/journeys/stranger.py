@@ -1,0 +1,58 @@
+"""Stranger: schemathesis with the committed description of the interface, let loose on a service."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.journeys.caller import Caller
+from tests.journeys.service import ROOT, Service
+
+DESCRIPTION = ROOT / "docs" / "openapi.json"
+SETTINGS = Path(__file__).with_name("stranger.toml")
+_MOST_TOLD = 20_000
+
+
+@dataclass(frozen=True)
+class Met:
+    """How it went: the exit code, how many cases were tried, and what the stranger told."""
+
+    code: int
+    cases: int
+    told: str
+
+
+def meet(service: Service, *, examples: int, seed: int | None = None, patience_s: int = 240) -> Met:
+    """Let a stranger try each operation with so many random cases, beside those that the description asks for."""
+    caller = service.caller(service.new_book())
+    furnish(caller)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", str(DESCRIPTION)]
+    command += ["--url", service.url, "--max-examples", str(examples), "--workers", "1"]
+    command += [] if seed is None else ["--seed", str(seed)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "STRANGERS_KEY": caller.key},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=patience_s,
+    )
+    counted = re.search(r"(\d+) generated", done.stdout)
+    return Met(done.returncode, int(counted[1]) if counted else 0, done.stdout[-_MOST_TOLD:])
+
+
+def furnish(caller: Caller) -> None:
+    """Everything that the examples of the description name is there."""
+    kinds = {"cash": "asset", "customer:17": "liability", "sales": "revenue", "vat": "liability"}
+    for name, kind in kinds.items():
+        caller.post("/accounts", {"id": name, "name": name, "kind": kind, "currency": "EUR"}).done()
+    for name in ("customer:17", "sales", "vat"):
+        caller.move("cash", name, 1_000_000).done()  # So that none of them can be closed.
+    terms = {"fee": {"percent_bps": 150, "fixed": 25}, "settlement_currency": "EUR"}
+    caller.post("/merchants", {"id": "shop", "name": "The shop", **terms}).done()
+    caller.post("/customers", {"id": "ann", "name": "Ann"}).done()
+    caller.post("/customers/ann/wallets", {"currency": "EUR"}).done()
