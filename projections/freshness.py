@@ -153,7 +153,7 @@ class Freshness:
             watch.poller = None
 
     async def close(self) -> None:
-        """Stop looking; those who wait are told that they are not caught up."""
+        """Stop looking; those who still wait run out of patience."""
         for watch in self._watches.values():
             if watch.poller is not None:
                 watch.poller.cancel()

@@ -1,10 +1,12 @@
 """Balances, statements and trial balances of any time, as known at any time, against the whole log added up."""
 
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import Connection
 
 from ledger.errors import NotCaughtUp, PositionNotReached
 from ledger.store.connection import Database, in_book
@@ -15,8 +17,34 @@ from projections.moments import BEGINNING, END, just_after
 from projections.statements import StatementLine, statement
 from projections.trial_balance import trial_balance
 from tests.projections.brute_force import Past
-from tests.projections.days_work import ACCOUNTS
-from tests.projections.reading import Reader
+from tests.projections.days_work import ACCOUNTS, DaysWork, open_accounts
+from tests.projections.reading import Reader, catch_up, reading
+from tests.writing import pen, read_log
+
+
+@pytest.fixture(scope="module")
+def worked_in(database: Database, make_book: Callable[[], str]) -> str:
+    """A book with a day's work in it; its views are caught up."""
+    book = make_book()
+    with pen(database, book) as held:
+        open_accounts(held)
+        DaysWork(held, seed=7).do(400)
+    catch_up(database, book)
+    return book
+
+
+@pytest.fixture(scope="module")
+def reader(database: Database, worked_in: str) -> Iterator[Reader]:
+    with reading(database, worked_in) as held:
+        yield held
+
+
+@pytest.fixture(scope="module")
+def past(database_url: str, worked_in: str) -> Past:
+    """The same book by brute force."""
+    with Connection.connect(database_url, autocommit=True) as connection:
+        return Past(read_log(connection, worked_in))
+
 
 accounts = st.sampled_from(sorted(ACCOUNTS))
 nth = st.integers(0, 10_000)
