@@ -23,6 +23,8 @@ _GC_THRESHOLDS = (50_000, 50, 100)
 SIMULATOR = "card_simulator"
 _BACKLOG = 2_048
 _GRACE_S = 5
+# Longer than clients keep a connection that rests: who closes first must not be the server, in the middle of a request.
+_KEEP_ALIVE_S = 75
 
 
 def database_at(url: str) -> Database:
@@ -75,6 +77,7 @@ def server_for(service: Service, host: str, port: int) -> uvicorn.Server:
         # Who asks and from where is never taken from a header.
         proxy_headers=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
     return uvicorn.Server(config)

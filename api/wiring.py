@@ -84,11 +84,11 @@ class World:
         answered: asyncio.Future[list[Answer]] = self._loop.create_future()
         deadline = time.monotonic() + _DEADLINE_S + more_s
         self.writers.submit(book, Submission(parts, _settle(answered), deadline, atomic, batch_key))
+        given_up = self._loop.call_later(_PATIENCE_S + more_s, _give_up, answered)
         try:
-            async with asyncio.timeout(_PATIENCE_S + more_s):
-                answers = await answered
-        except TimeoutError:
-            raise Unavailable(_UNKNOWN) from None
+            answers = await answered
+        finally:
+            given_up.cancel()
         self.acknowledge(book, max([answer.position for answer in answers], default=0))
         return answers
 
@@ -163,3 +163,8 @@ def _settle(answered: asyncio.Future[list[Answer]]) -> Callable[[list[Answer]], 
             answered.set_result(answers)
 
     return settle
+
+
+def _give_up(answered: asyncio.Future[list[Answer]]) -> None:
+    if not answered.done():
+        answered.set_exception(Unavailable(_UNKNOWN))

@@ -110,6 +110,7 @@ class _Batch:
             answers.append(self._answer_part(part))
             if not submission.atomic:
                 self.books.settle()
+                self.appending.begin(self.books.draft)
         whole = not submission.atomic or all(a.refusal is None and a.error is None for a in answers)
         if not whole:
             self.books.undo_to(mark)
@@ -119,6 +120,7 @@ class _Batch:
         if submission.batch_key and submission.batch_key.key not in self.answered:
             self._keep_batch(submission.batch_key, answers, whole)
         self.books.settle()
+        self.appending.begin(self.books.draft)
         return answers if told is None else _as_told_first(answers, told)
 
     def _keep_batch(self, envelope: Envelope, answers: list[Answer], whole: bool) -> None:

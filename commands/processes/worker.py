@@ -7,7 +7,7 @@ lease has run out.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
@@ -60,24 +60,12 @@ async def run_worker(database: Database, channels: Registry, due_holds: DueHolds
             await pool.open()
             worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop)
             try:
-                await _until(stop, worker.run())
+                await worker.run()
             finally:
                 await worker.finish(_LAST_WORDS_S)
     finally:
         await pool.close()
         await asyncio.to_thread(writers.stop)
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Run the work until it fails or is stopped."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if working.done():
-        working.result()
-    working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
 
 
 class Worker:
@@ -104,13 +92,16 @@ class Worker:
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Until it is stopped: by a cancellation, and by the event where a library has swallowed the cancellation."""
+        """Until `stop` is set: each loop ends where it stands, and none is cut off between a claim and its call."""
         async with asyncio.TaskGroup() as tasks:
             await self._patiently(lambda: self._begin_new_books(tasks))
-            tasks.create_task(self._steadily(self._listen))
+            listening = tasks.create_task(self._steadily(self._listen))
             while not self._stop.is_set():
-                await asyncio.sleep(_LOOK_FOR_BOOKS_S)
+                await _wait(self._stop, _LOOK_FOR_BOOKS_S)
                 await self._patiently(lambda: self._begin_new_books(tasks))
+            listening.cancel()
+            for event in (*self._log_grew.values(), *self._calls_due.values()):
+                event.set()
 
     async def finish(self, patience_s: float) -> None:
         """Let the calls that are under way end, for a moment; what is cut off is asked about by whoever comes next."""
@@ -138,7 +129,7 @@ class Worker:
                 logger.warning("the worker waits for the database: %s", trouble)
                 # It may come back as an older one.
                 self._read_until.clear()
-                await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
+                await _wait(self._stop, _PAUSE_AFTER_TROUBLE_S)
             else:
                 break
 
@@ -151,7 +142,7 @@ class Worker:
         """Pass on the hints that a book has changed, until the connection is lost."""
         heard: dict[str, str] = {}
         async with await self._database.connect_async() as connection:
-            while not self._stop.is_set():
+            while True:
                 for book in self._log_grew.keys() - heard.values():
                     await connection.execute(in_book("LISTEN {schema}", book))
                     heard[schema_of(book)] = book
@@ -250,7 +241,7 @@ class Worker:
             await expire_holds(book, self._due_holds, self._submit)
         except Refusal as refusal:
             logger.warning("the timers of %s wait: %s", book, refusal.detail)
-        await asyncio.sleep(_LOOK_S)
+        await _wait(self._stop, _LOOK_S)
 
     async def _submit(self, book: str, part: Part) -> Answer:
         return await submit(self._writers, book, part)

@@ -4,7 +4,7 @@
 `Appending.write()` puts it down. Everything above the line in `write` may refuse; nothing below it may.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import sub
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from psycopg import Cursor
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.accounts import Account
@@ -87,6 +87,10 @@ _CLOSE_PERIODS = "INSERT INTO {schema}.closed_periods SELECT * FROM unnest(%b::t
 _REOPEN_PERIODS = "DELETE FROM {schema}.closed_periods WHERE period = ANY(%b)"
 
 
+# So many commands are sent to the database while more are decided: fewer would cost more than the time they save.
+WORTH_BEGINNING = 250
+
+
 class StoredKey(msgspec.Struct, frozen=True, gc=False):
     """What was answered to a key: `answer` is the body, or None where the event at `position` tells it all."""
 
@@ -123,10 +127,18 @@ class Appending:
         # Never earlier than what stands before it, so that a time in the log means a position.
         self.recorded_at = max(datetime.now(UTC), recorded_at)
         self._appender = appender
-        self._cursor = cursor
+        self._connection = cursor.connection
+        self._events_begun = self._keys_begun = 0
+        self._balances: Cursor[Any] | None = None
+        self._balances_to_change = 0
+
+    def _execute(self, statement: str, wanted: Sequence[Any], *, prepare: bool = True) -> Cursor[TupleRow]:
+        # A cursor of its own for each statement: in a pipeline the results of earlier ones may come in later.
+        cursor = self._connection.cursor(row_factory=tuple_row)
+        return cursor.execute(self._appender.sql[statement], wanted, prepare=prepare, binary=True)
 
     def _read(self, statement: str, wanted: Any) -> list[TupleRow]:
-        return self._cursor.execute(self._appender.sql[statement], (wanted,), prepare=True, binary=True).fetchall()
+        return self._execute(statement, (wanted,)).fetchall()
 
     def keys(self, keys: list[str]) -> dict[str, StoredKey]:
         """The keys among these that were answered before."""
@@ -161,32 +173,52 @@ class Appending:
         return found
 
     def closed_periods(self) -> set[str]:
-        rows = self._cursor.execute(self._appender.sql[_SELECT_PERIODS], prepare=True).fetchall()
-        return {row[0] for row in rows}
+        return {row[0] for row in self._execute(_SELECT_PERIODS, ()).fetchall()}
+
+    def begin(self, draft: Draft) -> None:
+        """Let the database begin with what stands in the draft for good, if that is much, while more is decided."""
+        if len(draft.keys) - self._keys_begun >= WORTH_BEGINNING:
+            self._insert(draft)
+
+    def _insert(self, draft: Draft) -> None:
+        """Send the events and keys that were not sent yet."""
+        begun = self._events_begun
+        if len(draft.streams) > begun:
+            self._appender.recorder.insert_columns(
+                self._connection.cursor(),
+                self.position + begun,
+                self.recorded_at,
+                (
+                    draft.streams[begun:],
+                    draft.versions[begun:],
+                    draft.topics[begun:],
+                    draft.states[begun:],
+                    draft.metadata[begun:],
+                ),
+            )
+            self._events_begun = len(draft.streams)
+        if keys := draft.keys[self._keys_begun :]:
+            self._execute(
+                _INSERT_KEYS,
+                (
+                    Texts([stored.key for stored in keys]),
+                    Bytes([stored.fingerprint for stored in keys]),
+                    Bigints([stored.status for stored in keys]),
+                    Bigints([stored.position for stored in keys]),
+                    Bytes([stored.answer for stored in keys]),
+                ),
+            )
+            self._keys_begun = len(draft.keys)
 
     def write(self, draft: Draft) -> int:
         """Put the draft down and return the new end of the log; the commit follows when the block ends."""
         # After this point, the batch must succeed.
-        sql, execute, last = self._appender.sql, self._cursor.execute, self.position + len(draft.streams)
-        if draft.streams:
-            columns = (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata)
-            self._appender.recorder.insert_columns(self._cursor, self.position, self.recorded_at, columns)
-        if draft.keys:
-            execute(
-                sql[_INSERT_KEYS],
-                (
-                    Texts([stored.key for stored in draft.keys]),
-                    Bytes([stored.fingerprint for stored in draft.keys]),
-                    Bigints([stored.status for stored in draft.keys]),
-                    Bigints([stored.position for stored in draft.keys]),
-                    Bytes([stored.answer for stored in draft.keys]),
-                ),
-                prepare=True,
-            )
+        last = self.position + len(draft.streams)
+        self._insert(draft)
         if draft.opened:
             accounts = [draft.opened[account] for account in sorted(draft.opened)]
-            execute(
-                sql[_INSERT_ACCOUNTS],
+            self._execute(
+                _INSERT_ACCOUNTS,
                 (
                     last,
                     [account.id for account in accounts],
@@ -210,19 +242,19 @@ class Appending:
         if moved := sorted(draft.moved.keys() - draft.rules_changed.keys()):
             self._update_balances(draft, moved, last)
         if draft.references:
-            execute(sql[_INSERT_REFERENCES], (list(draft.references), list(draft.references.values())), prepare=True)
+            self._execute(_INSERT_REFERENCES, (Texts(draft.references), Texts(draft.references.values())))
         if draft.periods_closed:
-            execute(sql[_CLOSE_PERIODS], (sorted(draft.periods_closed),))
+            self._execute(_CLOSE_PERIODS, (Texts(sorted(draft.periods_closed)),))
         if draft.periods_reopened:
-            execute(sql[_REOPEN_PERIODS], (sorted(draft.periods_reopened),))
+            self._execute(_REOPEN_PERIODS, (Texts(sorted(draft.periods_reopened)),))
         if draft.streams:
-            self._appender.recorder.move_head(self._cursor, last, self.recorded_at)
+            self._appender.recorder.move_head(self._connection.cursor(), last, self.recorded_at)
         return last
 
     def _update_rules(self, draft: Draft, last: int) -> None:
         accounts = [draft.rules_changed[account] for account in sorted(draft.rules_changed)]
-        self._cursor.execute(
-            self._appender.sql[_UPDATE_RULES],
+        self._execute(
+            _UPDATE_RULES,
             (
                 last,
                 [account.id for account in accounts],
@@ -238,9 +270,13 @@ class Appending:
         accounts = [self._appender.accounts[name] for name in names]
         outside = Flags([account.outside for account in accounts])
         columns = (last, Texts(names), *_deltas(accounts, draft), outside)
-        self._cursor.execute(self._appender.sql[_UPDATE_BALANCES], columns, prepare=True)
-        if self._cursor.rowcount != len(names):
-            raise AssertionError(f"{len(names)} balances were to change and {self._cursor.rowcount} did")
+        self._balances = self._execute(_UPDATE_BALANCES, columns)
+        self._balances_to_change = len(names)
+
+    def check(self) -> None:
+        """Raise AssertionError unless all balances were there to be changed; asked once everything is carried out."""
+        if self._balances is not None and self._balances.rowcount != self._balances_to_change:
+            raise AssertionError(f"{self._balances_to_change} balances were to change, {self._balances.rowcount} did")
 
 
 def _deltas(accounts: list[Account], draft: Draft) -> list[Bigints]:
@@ -301,7 +337,11 @@ class Appender:
             position, recorded_at = self.recorder.lock_head(cursor)
             if position != self._position_remembered or len(self.accounts) > self.MOST_ACCOUNTS_REMEMBERED:
                 self.forget()
-            yield Appending(self, cursor, position, recorded_at)
+            appending = Appending(self, cursor, position, recorded_at)
+            # Statements are sent without waiting for what becomes of them, which is told when the pipeline ends.
+            with cursor.connection.pipeline():
+                yield appending
+            appending.check()
 
     def remember(self, position: int) -> None:
         """What is remembered is the state at this position, which was committed."""

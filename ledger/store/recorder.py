@@ -33,7 +33,7 @@ DatabaseTrouble = (OperationalError, InterfaceError)
 # A writer has its connection to itself: it waits only where the connection was lost.
 _CONNECTION_PATIENCE_S = 0.5
 # A book that nobody writes to gives its connection back.
-_REST_AFTER_S = 60.0
+_REST_AFTER_S = 10.0
 
 _LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
 _MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s"

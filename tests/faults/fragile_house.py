@@ -11,13 +11,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+import httpx2
 from psycopg import Connection, OperationalError
 
 from ledger.store.connection import Database
-from ledger.store.embedded import Embedded
+from ledger.store.embedded import DatabaseUnavailable, Embedded
 from ledger.store.migrate import application_role, migrate_control
 from tests.journeys.service import Service
 
@@ -65,15 +67,14 @@ class FragileHouse:
 
     # --- faults
 
-    def harm(self, pause_s: float = 1.5) -> str:
-        """Wait a moment of random length and let one thing go wrong; returns what."""
+    def harm(self, pause_s: float = 1.5) -> None:
+        """Wait a moment of random length and let one thing go wrong, if it is there."""
         time.sleep(self._chance.uniform(0.05, pause_s))
         fault = self._chance.choices(KILLS + FREEZES, weights=[6, 6, 3, 2, 6, 3, 1, 1])[0]
         if self._do(fault):
             self.faults[fault] += 1
         if self._trouble:
             raise self._trouble[0]
-        return fault
 
     @property
     def kills(self) -> int:
@@ -115,12 +116,22 @@ class FragileHouse:
 
     def wait_until_quiet(self) -> None:
         """Return when everything runs again and has run for a moment."""
-        self.service.wait_until(self._all_run, 60)
-        for server in self.service.servers:
-            self.service.wait_for_answer(f"{server.url}/health/ready")
+        time.sleep(_FREEZE_S)  # until the last that was frozen goes on
+        self.service.wait_until(self._all_answer, 60)
 
-    def _all_run(self) -> bool:
-        return self._server.postmaster_pid() is not None and all(p.is_running for p in self._processes.values())
+    def _all_answer(self) -> bool:
+        if self._server.postmaster_pid() is None or not all(p.is_running for p in self._processes.values()):
+            return False
+        addresses = [f"{server.url}/health/ready" for server in self.service.servers]
+        try:
+            with httpx2.Client(trust_env=False) as client:
+                return all(client.get(url).status_code == 200 for url in (*addresses, self.simulator + "/health"))
+        except httpx2.TransportError:
+            return False
+
+    @property
+    def simulator(self) -> str:
+        return self.service.simulator_url
 
     def _keep(self) -> None:
         chance = random.Random(0)
@@ -130,9 +141,10 @@ class FragileHouse:
                 if gone or self._server.postmaster_pid() is None:
                     self._stop.wait(chance.uniform(0, _LONGEST_ABSENCE_S))
                 if not self._stop.is_set():
-                    self._server.ensure_running()
                     for process in gone:
                         process.start()
+                    with suppress(DatabaseUnavailable):  # killed again while it started: it is tried again
+                        self._server.ensure_running()
         except BaseException as error:
             self._trouble.append(error)
 

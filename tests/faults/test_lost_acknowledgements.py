@@ -18,6 +18,7 @@ from tests.writing import Pen, body_of, check_books, fresh, part, pen, said
 
 LOST = 200
 PENS = 8
+MOMENTS = [Cut.AFTER] * 6 + [Cut.DURING, Cut.BEFORE, None, None]
 
 
 def open_accounts(writer: Pen) -> None:
@@ -52,14 +53,22 @@ def test_one_cut_at_a_commit_is_answered_truthfully(database: Database, book: st
     assert [fact.stream for fact in log if fact.metadata.key == "k1"] == ["ent_1"]
 
 
-def test_200_lost_acknowledgements_double_nothing_and_give_no_false_conflict(
-    database: Database, make_book: Callable[[], str]
-) -> None:
-    """Each transfer carries a reference, so that a second try that did not look for the key would be a conflict."""
-    book, chance = make_book(), random.Random(200)
+def test_200_lost_acknowledgements_double_nothing_and_give_no_false_conflict(database: Database, book: str) -> None:
+    """The long campaign is the same with more of them: ./run long acknowledgements"""
+    cuts = lose_acknowledgements(database, book, LOST, seed=200)
+    assert cuts[Cut.AFTER] >= LOST
+
+
+def lose_acknowledgements(
+    database: Database, book: str, lost: int, seed: int, progress: Callable[[int], None] = lambda lost: None
+) -> dict[Cut, int]:
+    """Have writers write through a proxy until so many acknowledgements were lost; returns how often it cut where.
+
+    Each transfer carries a reference, so that a second try that did not look for the key would be a conflict.
+    """
+    chance = random.Random(seed)
     answers: dict[str, Answer] = {}
     failed: list[BaseException] = []
-    moves = [Cut.AFTER] * 6 + [Cut.DURING, Cut.BEFORE, None, None]
 
     def a_round(writer: Pen, choose: random.Random) -> None:
         hold = fresh("hold_")
@@ -78,25 +87,31 @@ def test_200_lost_acknowledgements_double_nothing_and_give_no_false_conflict(
         assert replay.replayed
 
     def run(number: int) -> None:
-        choose = random.Random(number)
+        choose = random.Random(f"{seed}/{number}")
         try:
             with pen(through(proxy, database), book) as writer:
-                while proxy.cuts[Cut.AFTER] < LOST:
+                while proxy.cuts[Cut.AFTER] < lost and not failed:
                     a_round(writer, choose)
+                    progress(proxy.cuts[Cut.AFTER])
         except BaseException as error:
             failed.append(error)
-            raise
 
     with pen(database, book) as writer:
         open_accounts(writer)
-    with SeveringProxy(database.conninfo, lambda: chance.choice(moves)) as proxy:
+    with SeveringProxy(database.conninfo, lambda: chance.choice(MOMENTS)) as proxy:
         threads = [threading.Thread(target=run, args=(number,)) for number in range(PENS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert not failed
-        assert proxy.cuts[Cut.AFTER] >= LOST
+    if failed:
+        raise failed[0]
+    judge(database, book, answers)
+    return proxy.cuts
+
+
+def judge(database: Database, book: str, answers: dict[str, Answer]) -> None:
+    """No refusal, one effect for each key, at the position that was answered."""
     assert {answer.status for answer in answers.values()} == {201}, "a false conflict"
     with database.connect() as connection:
         log = check_books(connection, book)
@@ -106,5 +121,5 @@ def test_200_lost_acknowledgements_double_nothing_and_give_no_false_conflict(
     assert {key for (key,) in keys} == set(effects)
     at = {fact.metadata.key: fact.position for fact in log}
     assert all(answer.position == at[key] for key, answer in answers.items())
-    placed = [fact for fact in log if isinstance(fact.event, HoldPlaced)]
-    assert len(placed) == sum(isinstance(fact.event, HoldCaptured) for fact in log)
+    placed = sum(isinstance(fact.event, HoldPlaced) for fact in log)
+    assert placed == sum(isinstance(fact.event, HoldCaptured) for fact in log)

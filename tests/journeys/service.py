@@ -159,11 +159,11 @@ class Service:
         finally:
             self._worker.start()
 
-    def run_ledger(self, *words: str) -> str:
+    def run_ledger(self, *words: str, patience_s: float = 120) -> str:
         """What the command line says on its standard output."""
         command = [sys.executable, "-P", "-m", "api.cli", *words]
         done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True, timeout=120
+            command, cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True, timeout=patience_s
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -227,9 +227,19 @@ class Service:
             found: dict[str, Any] = client.get(self.simulator_url + path).json()
         return found
 
-    def keys_kept(self, book: str) -> int:
-        """How many Idempotency-Keys the book knows."""
-        return self._number(book, "SELECT count(*) FROM {schema}.idempotency_keys")
+    @contextmanager
+    def faults(self, *rules: dict[str, Any]) -> Iterator[None]:
+        """The channel misbehaves by these rules for the length of a block."""
+        self._plan(list(rules))
+        try:
+            yield
+        finally:
+            self._plan([])
+
+    def _plan(self, rules: list[dict[str, Any]]) -> None:
+        with httpx2.Client(trust_env=False) as client:
+            answer = client.put(f"{self.simulator_url}/faults", json={"seed": 1, "rules": rules})
+        assert answer.status_code == 200, answer.text
 
     def _number(self, book: str, query: LiteralString) -> int:
         with self.database.owner() as connection:

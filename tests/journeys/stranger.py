@@ -25,7 +25,7 @@ class Met:
 
 
 def meet(service: Service, *, examples: int, seed: int | None = None, patience_s: int = 240) -> Met:
-    """Let a stranger try each operation with so many random cases, beside those that the description asks for."""
+    """A stranger tries each operation with so many random requests, and with those that there is a reason for."""
     caller = service.caller(service.new_book())
     furnish(caller)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", str(DESCRIPTION)]

@@ -1,4 +1,4 @@
-"""A stranger reads the description of the interface and tries everything: no 5xx, and no answer that it does not tell."""
+"""A stranger reads the description of the interface and tries everything: no 5xx, no answer that it does not tell."""
 
 from tests.journeys.service import Service
 from tests.journeys.stranger import meet

@@ -1,6 +1,7 @@
 """Late answers: the first body tells the outcome if it comes in time, and is the same for ever after."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -54,6 +55,9 @@ def test_an_answer_that_could_not_wait_says_processing_for_ever(house: House) ->
     payment = house.pay()
     ((status, body),) = answers(house, payment, patience_s=0.2)
     assert (status, told(body)["status"], told(body)["next_action"]) == (202, "processing", {"type": "wait"})
+    asked_at = time.monotonic()
+    assert answers(house, payment, patience_s=20) == [(status, body)]
+    assert time.monotonic() - asked_at < 10  # what was said once is not waited for again
     house.start_worker()
     (view,) = house.settled(payment)
     assert view.status == "succeeded"

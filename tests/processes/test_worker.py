@@ -5,13 +5,14 @@ from datetime import datetime
 
 import pytest
 
+from commands.accounts import FreezeAccount, UnfreezeAccount
 from commands.payments import CreatePayment
 from ledger.events.payments import Method, PaymentCaptured
 from ledger.store.connection import Database
 from ledger.store.migrate import create_book
 from tests.commands.stories import PARTIES
 from tests.processes.house import House, stream_in, until
-from tests.writing import pen
+from tests.writing import part, pen
 
 
 def test_a_book_that_is_made_meanwhile_is_served_too(house: House, own_database: Database) -> None:
@@ -53,6 +54,22 @@ def test_a_bug_ends_the_worker_and_says_what_it_was(house: House) -> None:
     with pytest.raises(ExceptionGroup) as ended:
         house.stop_worker()
     assert ended.group_contains(LookupError, match="a bug")
+
+
+def test_an_answer_that_cannot_be_taken_now_is_asked_for_again_until_it_can(house: House) -> None:
+    house.misbehave("tok_quiet", "no_callback")
+    house.start_worker()
+    house.settled(house.pay())
+    merchant = "sys:2110:acme:eur"
+    house.pen.submit([part(FreezeAccount(merchant, "suspicion"), administrator=True)])()
+    payment = house.pay("tok_quiet")
+    house.wait_for_tries(payment, 2)
+    ((answer,),) = house.sql("SELECT last_answer FROM {book}.channel_calls WHERE subject = %s", payment)
+    assert (answer, house.payment(payment).status) == ("refused: account_frozen", "processing")
+    house.pen.submit([part(UnfreezeAccount(merchant, "cleared"), administrator=True)])()
+    (view,) = house.settled(payment)
+    assert (view.status, house.sends("tok_quiet")) == ("succeeded", 1)
+    house.agrees_with_the_channel()
 
 
 def test_the_channel_s_word_is_recorded_with_what_caused_it(house: House) -> None:
