@@ -17,7 +17,7 @@ from ledger.events.accounts import AccountOpened
 from ledger.events.event import Metadata
 from ledger.journal import credit, debit
 from ledger.store.connection import Database, in_book
-from tests.writing import Pen, check_books, envelope, part, pen, said
+from tests.writing import Pen, check_books, envelope, fresh, part, pen, said
 
 JANUARY = datetime(2026, 1, 15, tzinfo=UTC)
 
@@ -267,6 +267,25 @@ def test_a_bug_outside_of_the_deciders_is_nobody_elses_either(database: Database
     ]
     assert answered.status == 201
     assert [wait()[0].status for wait in waiting] == [201, 500, 201]
+
+
+def test_as_many_as_one_batch_takes_with_all_the_words_they_may_have(
+    database: Database, book: str, writer: Pen
+) -> None:
+    """Megabytes in both directions: a socket whose both ends wait for the other to read would hang here."""
+    words = {f"word {number}": "x" * 100 for number in range(5)}
+    commands: list[Command] = [
+        PostTransfer(fresh("ent_"), "cash", "bob", 1, "EUR", None, fresh("reference-"), "y" * 500, words)
+        for _ in range(4_000)
+    ]
+    keys = [fresh("key-") for _ in commands]
+    parts = [part(command, key) for command, key in zip(commands, keys, strict=True)]
+    answers = writer.submit(parts, patience_s=60)()
+    assert {answer.status for answer in answers} == {201}
+    again = writer.submit(parts, patience_s=60)()
+    assert [said(answer) for answer in again] == [said(answer) for answer in answers]
+    with database.connect() as connection:
+        assert len(check_books(connection, book)) == 4 + len(parts)
 
 
 def test_what_is_read_late_is_taken_back_with_the_rest() -> None:
