@@ -309,7 +309,8 @@ class Appender:
         self.recorder = BookRecorder(BookDatastore(database, book))
         schema = Identifier(self.recorder.datastore.schema)
         self.sql = {
-            text: SQL(text).format(schema=schema)
+            # As bytes, because psycopg would put a composed statement together at every use.
+            text: SQL(text).format(schema=schema).as_bytes()
             for text in (
                 _SELECT_KEYS,
                 _SELECT_BALANCES,

@@ -20,7 +20,7 @@ from eventsourcing.persistence import IntegrityError, InterfaceError, Operationa
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from ledger.store.arrays import Bigints, Bytes, Texts, register
 from ledger.store.connection import Database
@@ -36,7 +36,7 @@ _CONNECTION_PATIENCE_S = 0.5
 _REST_AFTER_S = 10.0
 
 _LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
-_MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s"
+_MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s RETURNING pg_notify({channel}, '')"
 _INSERT_EVENTS = """
 INSERT INTO {schema}.events
       (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata)
@@ -72,7 +72,7 @@ class BookDatastore(PostgresDatastore):
             open=False,
             timeout=_CONNECTION_PATIENCE_S,
             max_waiting=64,
-            check=ConnectionPool.check_connection,
+            # Not checked before use: one that has died fails at BEGIN, and the writer tries again with another.
             reconnect_timeout=1.0,
             configure=register,
         )
@@ -92,10 +92,11 @@ class BookRecorder(PostgresApplicationRecorder):
         self.sql_create_statements = []
         self.lock_table_statements = []
         self.channel_name = datastore.schema
-        self._lock_head_statement = SQL(_LOCK_HEAD).format(schema=schema)
-        self._move_head_statement = SQL(_MOVE_HEAD).format(schema=schema)
-        self._insert_columns_statement = SQL(_INSERT_EVENTS).format(schema=schema)
-        self._notify_statement = SQL("NOTIFY {channel}").format(channel=Identifier(self.channel_name))
+        channel = Literal(self.channel_name)
+        # As bytes, because psycopg would put a composed statement together at every use.
+        self._lock_head_statement = SQL(_LOCK_HEAD).format(schema=schema).as_bytes()
+        self._move_head_statement = SQL(_MOVE_HEAD).format(schema=schema, channel=channel).as_bytes()
+        self._insert_columns_statement = SQL(_INSERT_EVENTS).format(schema=schema).as_bytes()
 
     @contextmanager
     def writing(self) -> Iterator[Cursor[TupleRow]]:
@@ -148,7 +149,6 @@ class BookRecorder(PostgresApplicationRecorder):
     def move_head(self, cursor: Cursor[Any], position: int, recorded_at: datetime) -> None:
         """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth."""
         cursor.execute(self._move_head_statement, (position, recorded_at), prepare=True)
-        cursor.execute(self._notify_statement, prepare=True)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: the events alone, at the next positions, in a transaction of their own; no retry."""

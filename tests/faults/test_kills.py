@@ -1,4 +1,4 @@
-"""Killed with -9 at random moments, under load of every kind, with two servers on one book: nothing is lost or doubled."""
+"""Killed with -9 at random moments, under load of every kind, two servers on one book: nothing is lost or doubled."""
 
 from tests.faults.kill_campaign import run
 

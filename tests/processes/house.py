@@ -247,12 +247,12 @@ class House:
     def ask_refund(self, payment: str, amount: int | None) -> Answer:
         return self.pen.ask(RequestRefund(payment, amount, "returned"))
 
-    def nudge(self, payment: str) -> bool:
-        """What a reader does who finds the payment processing."""
+    def nudge(self, *payments: str) -> bool:
+        """What readers do who find payments processing; whether any of them had the channel asked."""
 
         async def nudge() -> bool:
             async with await self.database.connect_async() as connection:
-                return await channel_calls.nudge(connection, self.book, payment)
+                return any([await channel_calls.nudge(connection, self.book, payment) for payment in payments])
 
         return asyncio.run(nudge())
 
@@ -268,15 +268,24 @@ class House:
     def top_up_of(self, top_up: str) -> TopUpView:
         return top_up_view(self.history(top_up))
 
-    def settled(self, *payments: str, patience_s: float = PATIENCE_S) -> list[PaymentView]:
-        """The payments once none of them, and none of their refunds, is processing any more."""
+    def settled(self, *payments: str, patience_s: float = PATIENCE_S, asking: bool = False) -> list[PaymentView]:
+        """The payments once none of them, and none of their refunds, is processing any more.
+
+        `asking`: as readers do who want to know now, so that nothing waits for its turn.
+        """
 
         def views() -> list[PaymentView] | None:
             found = [self.payment(payment) for payment in payments]
-            open_ = [v for v in found if "processing" in (v.status, *(refund.status for refund in v.refunds))]
+            open_ = [v.id for v in found if "processing" in (v.status, *(refund.status for refund in v.refunds))]
+            if asking and open_:
+                self.nudge(*open_)
             return None if open_ else found
 
-        return until(views, patience_s)
+        try:
+            return until(views, patience_s)
+        except AssertionError as late:
+            calls = self.sql("SELECT c.*, now() FROM {book}.channel_calls AS c WHERE state <> 'done'")
+            raise AssertionError(f"still open: {calls}") from late
 
     def topped_up(self, top_up: str) -> TopUpView:
         return until(lambda: view if (view := self.top_up_of(top_up)).status != "processing" else None)

@@ -86,7 +86,7 @@ def test_kill_9_again_and_again_loses_nothing_and_doubles_nothing(house: House) 
         time.sleep(chance.uniform(0.6, 1.6))
         house.kill_worker()
     house.start_worker()
-    views = house.settled(*payments, patience_s=60)
+    views = house.settled(*payments, patience_s=120, asking=True)
     assert {view.status for view in views} == {"succeeded"}
     assert all(len(house.charges(payment)) == 1 for payment in payments)
     house.agrees_with_the_channel()

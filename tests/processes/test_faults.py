@@ -156,12 +156,12 @@ def test_a_mixed_day_with_faults_on_ends_with_both_books_in_agreement(house: Hou
             by_card.append(house.pay(amount=amount))
         if number == 120:
             house.kill_worker()
-    views = house.settled(*by_card, patience_s=120)
+    views = house.settled(*by_card, patience_s=120, asking=True)
     paid = [view.id for view in views if view.status == "succeeded"]
     for payment in paid[::3] + from_wallet[::2]:
         for part in (None, 50)[: chance.randrange(1, 3)]:
             house.ask_refund(payment, part)
-    views = house.settled(*by_card, *from_wallet, patience_s=120)
+    views = house.settled(*by_card, *from_wallet, patience_s=120, asking=True)
     assert {view.status for view in views} == {"succeeded", "failed"}
     assert {refund.status for view in views for refund in view.refunds} <= {"succeeded", "failed"}
     assert 100 < len(paid) < 150

@@ -14,7 +14,7 @@ from ledger import journal
 from ledger.errors import Unbalanced
 from ledger.ids import new_id
 from ledger.store import append
-from ledger.store.connection import Database
+from ledger.store.connection import Database, in_book
 from tests.properties import requests as r
 from tests.properties.model import Model
 from tests.properties.model_state import Turnover
@@ -42,7 +42,7 @@ class Driver(Protocol):
 
 
 class InProcess:
-    """Two writers on one book, without HTTP, and a clock that can be put forward."""
+    """Two writers on one book, without HTTP, and a clock that can be put forward and back."""
 
     def __init__(self, database: Database, book: str) -> None:
         self._database, self._book = database, book
@@ -54,10 +54,16 @@ class InProcess:
         self._patch.setattr(append, "datetime", self._clock())
 
     def now(self) -> datetime:
+        row = self._connection.execute(in_book("SELECT recorded_at FROM {schema}.log_head", self._book)).fetchone()
+        assert row is not None
+        return max(self._clock_now(), row[0])  # Whatever the clock says, the log does not go back in time.
+
+    def _clock_now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
-    def advance(self, by: timedelta) -> None:
-        self._ahead += by
+    def put_clock(self, forward: timedelta) -> None:
+        """Forward, or back."""
+        self._ahead += forward
 
     def switch(self) -> None:
         """Go on with the other writer, which remembers what was before."""
@@ -101,7 +107,7 @@ class InProcess:
         class Clock(datetime):
             @classmethod
             def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-                return driver.now()
+                return driver._clock_now()
 
         return Clock
 

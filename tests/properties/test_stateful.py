@@ -14,7 +14,7 @@ from tests.properties.requests import Request
 
 
 class InProcessMachine(LedgerMachine):
-    """What only a driver inside of the process can do: gather, change the writer, put the clock forward."""
+    """What only a driver inside of the process can do: gather, change the writer, put the clock forward and back."""
 
     driver: InProcess
 
@@ -25,9 +25,9 @@ class InProcessMachine(LedgerMachine):
         else:
             self.driver.restart()
 
-    @rule(hours=st.sampled_from([1, 2, 50]))
-    def put_the_clock_forward(self, hours: int) -> None:
-        self.driver.advance(timedelta(hours=hours))
+    @rule(hours=st.sampled_from([1, 2, 50, -1, -10]))
+    def put_the_clock(self, hours: int) -> None:
+        self.driver.put_clock(timedelta(hours=hours))
 
     @precondition(lambda self: self.model.holds)
     @rule(index=indices)
