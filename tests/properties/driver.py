@@ -56,7 +56,8 @@ class InProcess:
     def now(self) -> datetime:
         row = self._connection.execute(in_book("SELECT recorded_at FROM {schema}.log_head", self._book)).fetchone()
         assert row is not None
-        return max(self._clock_now(), row[0])  # Whatever the clock says, the log does not go back in time.
+        recorded_at: datetime = row[0]
+        return max(self._clock_now(), recorded_at)  # Whatever the clock says, the log does not go back in time.
 
     def _clock_now(self) -> datetime:
         return datetime.now(UTC) + self._ahead

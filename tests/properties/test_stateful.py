@@ -59,6 +59,6 @@ class InProcessMachine(LedgerMachine):
 
 
 def test_the_ledger_answers_as_the_model_does(database: Database, make_book: Callable[[], str]) -> None:
-    outcomes = run(InProcessMachine, lambda: InProcess(database, make_book()), books=25)
+    outcomes = run(InProcessMachine, lambda: InProcess(database, make_book()), books=30)
     assert outcomes.total() >= 2_000
-    assert sum(times for (_, outcome), times in outcomes.items() if outcome == "ok") >= 500, "little was carried out"
+    assert sum(times for (_, outcome), times in outcomes.items() if outcome == "ok") >= 350, "little was carried out"
