@@ -22,7 +22,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.errors import ScopeMissing, Unauthenticated
+from ledger.errors import ScopeMissing, Unauthenticated, Unavailable
 
 ADMIN = "admin"
 SCOPES = frozenset(
@@ -34,6 +34,7 @@ _SHORTEST_PEPPER = 16
 _LONGEST_KEY = 512
 _FRESH_S = 4.0  # A revoked key is refused everywhere within 5 seconds.
 _MOST_KNOWN_KEYS = 10_000
+_PATIENCE_S = 1.9  # With a database that neither answers nor refuses.
 
 logger = logging.getLogger(__name__)
 
@@ -254,7 +255,11 @@ class KeyRing:
         if asking is None:
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
             asking.add_done_callback(lambda done: self._asked(digest, done))
-        return await asyncio.shield(asking)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            raise Unavailable("The database does not answer.") from None
 
     def _asked(self, digest: bytes, done: asyncio.Task[_Known]) -> None:
         del self._asking[digest]

@@ -4,6 +4,7 @@ Each route names the scope it needs, what it answers with and what it may refuse
 the address are checked in this order, and only then is the body read.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -34,11 +35,14 @@ from ledger.errors import (
     ScopeMissing,
     TextForbiddenCharacter,
     Unauthenticated,
+    Unavailable,
     UnknownField,
     UnknownParameter,
 )
 
 SECURITY_SCHEME = "api_key"
+# Longer than any statement may take: who waits so long waits for a database that hangs.
+_LONGEST_READ_S = 8.0
 _IN_BODIES = (JsonMalformed, TextForbiddenCharacter, FieldMissing, FieldType, FieldInvalid, UnknownField, PanNotAllowed)
 _FROM_ANYBODY = (HeadersTooLarge, InternalError)
 _OF_KEYS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused)
@@ -69,7 +73,7 @@ class GuardedRoute(GatedRoute):
 
         async def guarded(request: Request) -> Response:
             request.scope[CALLER] = await admit(request, self.rules)
-            return await handle(request)
+            return await (_in_time(handle(request)) if request.method == "GET" else handle(request))
 
         return self.answer if self.rules.thin else guarded
 
@@ -179,6 +183,24 @@ class Router:
             return endpoint
 
         return declare
+
+
+async def _in_time(reading: Coroutine[Any, Any, Response]) -> Response:
+    """What is read; raises Unavailable where the database neither answers nor refuses, and waits no longer for it.
+
+    Not with `asyncio.timeout`: a read that is cancelled asks the database to stop, and waits for that as well.
+    """
+    task = asyncio.ensure_future(reading)
+    try:
+        await asyncio.wait((task,), timeout=_LONGEST_READ_S)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if task.done():
+        return task.result()
+    task.cancel()
+    task.add_done_callback(lambda late: late.cancelled() or late.exception())
+    raise Unavailable("The database does not answer.")
 
 
 def _kinds_of(answers: type[msgspec.Struct] | Answers) -> Answers:

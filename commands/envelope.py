@@ -10,11 +10,11 @@ from ledger.errors import Refusal
 from ledger.events.event import Event
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, gc=False):
     """What is asked for: the base of every command, in the imperative."""
 
 
-class Receipt(msgspec.Struct):
+class Receipt(msgspec.Struct, gc=False):
     """What is answered to a command that was carried out; `position` is that of its last event."""
 
     position: int | None = None
@@ -26,7 +26,7 @@ class Told(Protocol):
     position: int | None
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a decider decided: events with their streams, and the answer.
 
     Status 202: the outcome is still to come. `retold`: the answer is not stored with the key, because the command's
@@ -39,7 +39,7 @@ class Decision(msgspec.Struct, frozen=True):
     retold: bool = False
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """Around a command. `key` is the idempotency key and `fingerprint` the SHA-256 of route and parsed request.
 
     `keeps_refusals`: a refusal is remembered with the key. What a channel or a timer says is a fact that has to be
@@ -66,7 +66,7 @@ def own_envelope(key: str, *, actor: str, content: bytes = b"", correlation: str
     return Envelope(_OWN_KEYS + key, fingerprint, actor, correlation, causation, keeps_refusals=False)
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One command in its envelope."""
 
     envelope: Envelope

@@ -143,31 +143,28 @@ class _Batch:
         if not envelope.dry_run and (stored := self.answered.get(envelope.key)):
             return self._already_refused(stored, envelope) or self._replay(stored, part)
         mark = self.books.mark()
-        try:
-            answer = self._decide_with_what_it_needs(part, mark)
-        except Refusal as refusal:
-            self.books.undo_to(mark)
-            # Without its traceback, which leads back here and would keep all of this alive until a collection.
-            answer = Answer(refusal.status, 0, refusal=refusal.with_traceback(None))
-            if envelope.keeps_refusals and not envelope.dry_run and not _is_transient(refusal):
-                self._keep(StoredKey(envelope.key, envelope.fingerprint, refusal.status, 0, store_refusal(refusal)))
-            return answer
-        except Exception as error:
-            # A bug in one decider is nobody else's in the batch.
-            self.books.undo_to(mark)
-            logger.exception("a decider failed", extra={"command": type(part.command).__name__})
-            return Answer(500, 0, error=error)
-        if envelope.dry_run:
-            self.books.undo_to(mark)
-        return answer
-
-    def _decide_with_what_it_needs(self, part: Part, mark: int) -> Answer:
         while True:
             try:
-                return self._decide(part)
+                answer = self._decide(part)
             except NotLoaded as missing:
                 self.books.undo_to(mark)
                 self._load(_one(missing.account), _one(missing.stream), _one(missing.reference))
+                continue
+            except Refusal as refusal:
+                self.books.undo_to(mark)
+                # Without its traceback, which leads back here and would keep all of this alive until a collection.
+                answer = Answer(refusal.status, 0, refusal=refusal.with_traceback(None))
+                if envelope.keeps_refusals and not envelope.dry_run and not _is_transient(refusal):
+                    self._keep(StoredKey(envelope.key, envelope.fingerprint, refusal.status, 0, store_refusal(refusal)))
+                return answer
+            except Exception as error:
+                # A bug in one decider is nobody else's in the batch.
+                self.books.undo_to(mark)
+                logger.exception("a decider failed", extra={"command": type(part.command).__name__})
+                return Answer(500, 0, error=error)
+            if envelope.dry_run:
+                self.books.undo_to(mark)
+            return answer
 
     def _decide(self, part: Part) -> Answer:
         envelope, books = part.envelope, self.books
@@ -178,17 +175,20 @@ class _Batch:
         for stream, event in decision.events:
             position = books.record(stream, event, metadata, stored_metadata)
             first = first or position
+        receipt, status = decision.receipt, decision.status
         if envelope.dry_run:
-            decision.receipt.position = None
-            return Answer(200, 0, _encode(decision.receipt))
-        if decision.receipt.position is None:
-            decision.receipt.position = position
-        body = _encode(decision.receipt)
-        answer = None if decision.retold else body
-        at = first if decision.retold else position
-        self._keep(StoredKey(envelope.key, envelope.fingerprint, decision.status, at, answer))
-        fresh = self.fresh[envelope.key] = Answer(decision.status, position, body)
-        return fresh
+            receipt.position = None
+            return Answer(200, 0, _encode(receipt))
+        if receipt.position is None:
+            receipt.position = position
+        body = _encode(receipt)
+        answer = Answer(status, position, body)
+        if decision.retold:
+            self.fresh[envelope.key] = answer
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, first, None))
+        else:
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, position, body))
+        return answer
 
     def _replay(self, stored: StoredKey, part: Part) -> Answer:
         if stored.status >= 400:

@@ -31,7 +31,11 @@ Delivery = list[tuple[Submission, list[Answer]]]
 
 def _one_by_one(delivery: Delivery) -> None:
     for submission, answers in delivery:
-        submission.done(answers)
+        try:
+            submission.done(answers)
+        except Exception:
+            # Whoever waited can ask again with the key; the others are answered.
+            logger.exception("an answer could not be delivered")
 
 
 class Writer(threading.Thread):

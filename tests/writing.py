@@ -14,7 +14,7 @@ from psycopg import Connection
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Command, Envelope, Part, Submission
 from commands.handler import Handler
-from commands.writer import Delivery, Writer
+from commands.writer import Writer
 from ledger.accounts import Account
 from ledger.errors import Refusal
 from ledger.events.accounts import AccountClosed, AccountFrozen, AccountLimitsChanged, AccountOpened, AccountUnfrozen
@@ -52,13 +52,8 @@ class Pen:
 
     def __init__(self, database: Database, book: str) -> None:
         self.handler = Handler(Appender(database, book), DECIDERS)
-        self.writer = Writer(self.handler, self._deliver)
+        self.writer = Writer(self.handler)
         self.writer.start()
-
-    @staticmethod
-    def _deliver(delivery: Delivery) -> None:
-        for submission, answers in delivery:
-            submission.done(answers)
 
     def submit(
         self,

@@ -6,13 +6,15 @@ from typing import ClassVar
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+# gc=False, here and for other values that come by the thousand: nothing in them can lead back to them, so the garbage
+# collector need not look.
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A fact. `topic` is its word in the log, `<noun>.<what happened>.v<version>`; a Python path never is."""
 
     topic: ClassVar[str] = ""
 
 
-class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
+class Metadata(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who asked for it, with which key, on whose behalf, and what caused it.
 
     `causation` is the event that set this one in motion, as `<stream>.<version>`, or empty for a request.
@@ -25,7 +27,7 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event in its place: the stream's version counts from 1, the book's position is dense and in commit order."""
 
     stream: str

@@ -171,11 +171,12 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         number = 0
-        while not self._enough.is_set():
-            number += 1
-            request = self._request(f"{self.name}-{number}")
-            self.sent.append(request)
-            send_until_answered(self._http, request)
+        with self._http:
+            while not self._enough.is_set():
+                number += 1
+                request = self._request(f"{self.name}-{number}")
+                self.sent.append(request)
+                send_until_answered(self._http, request)
 
     def _request(self, key: str) -> Sent:
         if self._random.random() < 0.25:

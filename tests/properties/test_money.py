@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ledger.currencies import ASSETS
@@ -67,6 +67,8 @@ def test_what_cannot_be_divided_is_not(amount: int, weights: list[int]) -> None:
 
 
 @given(amounts, st.integers(0, 10_000))
+@example(1, 5_000)
+@example(3, 5_000)
 def test_a_share_in_basis_points_rounds_half_a_unit_up(amount: int, basis_points: int) -> None:
     exact = Fraction(amount * basis_points, 10_000)
     share = share_in_basis_points(amount, basis_points)

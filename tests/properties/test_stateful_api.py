@@ -86,5 +86,5 @@ def service(make_database: Callable[[], str], tmp_path_factory: pytest.TempPathF
 
 
 def test_the_service_answers_as_the_model_does(service: Service) -> None:
-    outcomes = run(OverHttpMachine, lambda: OverHttp(service), books=24)
+    outcomes = run(OverHttpMachine, lambda: OverHttp(service), books=32)
     assert outcomes.total() >= 2_000

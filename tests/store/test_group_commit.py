@@ -1,6 +1,7 @@
 """Commands that are decided together see each other, and no constraint speaks when each of them is lawful."""
 
 import logging
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import pytest
 from commands.accounts import ChangeLimits, CloseAccount, FreezeAccount, OpenAccount, UnfreezeAccount
 from commands.books import Books
 from commands.entries import PostEntry, ReverseEntry
-from commands.envelope import Command
+from commands.envelope import Answer, Command, Submission
 from commands.holds import CaptureHold, ReleaseHold
 from commands.periods import ClosePeriod, ReopenPeriod
 from commands.transfers import PlaceHold, PostTransfer
@@ -106,6 +107,17 @@ def pay(name: str, debit_account: str, credit_account: str, amount: int) -> Post
             ],
             [201, 409, 201, 200, 201, 409],
             id="held, captured, released",
+        ),
+        pytest.param(
+            [
+                PlaceHold("hold_1", "ada", "bob", 80, "EUR"),
+                FreezeAccount("ada", ""),
+                FreezeAccount("bob", ""),
+                CaptureHold("hold_1", 30),
+                ReleaseHold("hold_1"),
+            ],
+            [201, 200, 200, 409, 200],
+            id="what is frozen is not captured, and given back all the same",
         ),
         pytest.param(
             [
@@ -245,7 +257,7 @@ def test_an_atomic_batch_that_is_refused_is_refused_again_under_its_key(writer: 
     assert [answer.status for answer in anew] == [201, 201]
 
 
-def test_an_empty_batch_with_a_key_is_nobody_elses_trouble(writer: Pen) -> None:
+def test_an_empty_batch_with_a_key_is_nobodys_trouble(writer: Pen, caplog: pytest.LogCaptureFixture) -> None:
     """As when each transfer of an independent batch makes no sense."""
     waiting = [
         writer.submit([part(pay("1", "ada", "bob", 1))]),
@@ -254,6 +266,7 @@ def test_an_empty_batch_with_a_key_is_nobody_elses_trouble(writer: Pen) -> None:
         writer.submit([part(pay("2", "ada", "bob", 1))]),
     ]
     assert [[answer.status for answer in wait()] for wait in waiting] == [[201], [], [], [201]]
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_a_bug_outside_of_the_deciders_is_nobody_elses_either(database: Database, book: str, writer: Pen) -> None:
@@ -267,6 +280,19 @@ def test_a_bug_outside_of_the_deciders_is_nobody_elses_either(database: Database
     ]
     assert answered.status == 201
     assert [wait()[0].status for wait in waiting] == [201, 500, 201]
+
+
+def test_an_answer_that_nobody_can_take_is_nobody_elses_trouble(writer: Pen, caplog: pytest.LogCaptureFixture) -> None:
+    def drop(answers: list[Answer]) -> None:
+        raise RuntimeError("the event loop is closed")
+
+    lost = part(pay("lost", "ada", "bob", 1), "lost")
+    writer.writer.submit(Submission([lost], drop, time.monotonic() + 10))
+    assert writer.do(pay("1", "ada", "bob", 1)).status == 201
+    assert writer.submit([lost])()[0].replayed
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "an answer could not be delivered"
+    ]
 
 
 def test_as_many_as_one_batch_takes_with_all_the_words_they_may_have(
