@@ -173,16 +173,12 @@ class Books:
 
     def _regulate(self, stream: str, event: Event) -> None:
         """What the event changes beside balances: accounts, references, periods."""
+        if isinstance(event, (TransferPosted, EntryPosted, HoldPlaced)):  # by far the most, so not left to the match
+            if event.reference is not None:
+                self._claim(event.reference, stream)
+            return
         draft = self.draft
         match event:
-            case TransferPosted(reference=None) | EntryPosted(reference=None) | HoldPlaced(reference=None):
-                return
-            case (
-                TransferPosted(reference=str(reference))
-                | EntryPosted(reference=str(reference))
-                | HoldPlaced(reference=str(reference))
-            ):
-                self._claim(reference, stream)
             case AccountOpened():
                 account = Account(
                     event.id,

@@ -9,6 +9,8 @@ import msgspec
 from ledger.errors import Refusal
 from ledger.events.event import Event
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Command(msgspec.Struct, frozen=True, gc=False):
     """What is asked for: the base of every command, in the imperative."""
@@ -74,18 +76,23 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a command: a receipt's JSON bytes, or a refusal; `error` is a bug and nobody's answer.
+    """What became of a command: a receipt, or its JSON bytes, or a refusal; `error` is a bug and nobody's answer.
 
     `again`: its whole batch was answered before, and `replayed` is what was said of it then.
     """
 
     status: int
     position: int
-    body: bytes = b""
+    told: Told | bytes = b""
     replayed: bool = False
     refusal: Refusal | None = None
     error: Exception | None = None
     again: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """The receipt as JSON; written when it is asked for, which nobody does for a transfer in a batch."""
+        return self.told if isinstance(self.told, bytes) else _encode(self.told)
 
 
 class Submission(msgspec.Struct, frozen=True):

@@ -181,13 +181,12 @@ class _Batch:
             return Answer(200, 0, _encode(receipt))
         if receipt.position is None:
             receipt.position = position
-        body = _encode(receipt)
-        answer = Answer(status, position, body)
         if decision.retold:
-            self.fresh[envelope.key] = answer
+            answer = self.fresh[envelope.key] = Answer(status, position, receipt)
             self._keep(StoredKey(envelope.key, envelope.fingerprint, status, first, None))
         else:
-            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, position, body))
+            answer = Answer(status, position, _encode(receipt))
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, position, answer.body))
         return answer
 
     def _replay(self, stored: StoredKey, part: Part) -> Answer:
@@ -201,7 +200,7 @@ class _Batch:
         recorded = self.retold.get(stored.position)
         if retell is None or recorded is None:
             raise AssertionError(f"the answer to {stored.key} is lost: no event at {stored.position}")
-        return Answer(stored.status, stored.position, _encode(retell(recorded)), replayed=True)
+        return Answer(stored.status, stored.position, retell(recorded), replayed=True)
 
     def _keep(self, stored: StoredKey) -> None:
         self.answered[stored.key] = stored

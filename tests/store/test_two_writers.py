@@ -1,4 +1,8 @@
-"""Two writers of one book, in one process and in two: one log, one truth, and nothing remembered too long."""
+"""Two writers of one book, in one process and in two: one log, one truth, and nothing remembered too long.
+
+The head's lock is each transaction's first statement and lasts until its commit, so that two commands are never decided
+in turns: there are no interleavings of their statements to go through, only what one remembers while the other writes.
+"""
 
 import logging
 import multiprocessing
