@@ -14,21 +14,32 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from commands.channel_results import command_for
 from commands.channels.channel import CallbackNotice
 from commands.envelope import Part, own_envelope
-from ledger.events.payments import order_of_attempt
-from ledger.events.refunds import payment_of_refund
-from ledger.ids import REFUND
+from ledger import ids
+from ledger.ids import CAPTURE, CONTRACT, INCREMENT, PAYMENT, PAYOUT, REFUND, TOP_UP, VOID
 from ledger.store.schema import schema_of
 
 _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
 _HAS_STREAM = "SELECT {book} FROM {schema}.events WHERE originator_id = {stream} AND originator_version = 1"
 
 
+# What a notice about these ids may speak of.
+_SUBJECTS = {
+    PAYMENT: ("charge", "dispute"),
+    TOP_UP: ("charge",),
+    REFUND: ("refund",),
+    CAPTURE: ("change",),
+    VOID: ("change",),
+    INCREMENT: ("change",),
+    PAYOUT: ("payout",),
+    CONTRACT: ("contract",),
+}
+
+
 def stream_of(notice: CallbackNotice) -> str:
-    """The payment or top-up that the notice is about; empty where its id is none of ours."""
-    is_refund = notice.subject_id.startswith(REFUND)
-    if is_refund != (notice.subject == "refund"):
-        return ""
-    return payment_of_refund(notice.subject_id) if is_refund else order_of_attempt(notice.subject_id)
+    """The stream of what the notice is about; empty where its id is none of ours, or of something else."""
+    name = notice.subject_id
+    ours = notice.subject in _SUBJECTS.get(name[: name.find("_") + 1], ())
+    return ids.stream_of(name) if ours else ""
 
 
 def part_of(channel: str, notice: CallbackNotice) -> Part | None:

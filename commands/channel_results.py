@@ -1,31 +1,29 @@
 """Channel results: from what a channel says about one of our ids to the command that records it."""
 
-from commands.channels.channel import (
-    Charged,
-    Declined,
-    NotFound,
-    NotSent,
-    RefundDeclined,
-    Refunded,
-    Unknown,
-    Verdict,
-)
+from collections.abc import Callable
+
+import msgspec
+
+from commands.channels.channel import NotSent, Unknown, Verdict
 from commands.envelope import Command
 from commands.payments import RecordAttemptResult
 from commands.refunds import RecordRefundResult
 from commands.top_ups import RecordTopUpResult
 from ledger.ids import PAYMENT, REFUND, TOP_UP
 
+# Who takes a channel's word about the ids that begin so: (subject, channel, verdict) -> the command.
+_TAKERS: dict[str, Callable[[str, str, Verdict], Command]] = {
+    PAYMENT: RecordAttemptResult,
+    TOP_UP: RecordTopUpResult,
+    REFUND: RecordRefundResult,
+}
+_NEVER_TWICE_THE_SAME = ("at", "message", "channel_fee")
+
 
 def command_for(subject: str, channel: str, verdict: Verdict) -> Command | None:
-    """The command that takes a channel's word about an attempt or a refund; None for an id that is none of ours."""
-    if subject.startswith(PAYMENT):
-        return RecordAttemptResult(subject, channel, verdict)
-    if subject.startswith(TOP_UP):
-        return RecordTopUpResult(subject, channel, verdict)
-    if subject.startswith(REFUND):
-        return RecordRefundResult(subject, channel, verdict)
-    return None
+    """The command that takes a channel's word about something of ours; None for an id that is none of ours."""
+    take = _TAKERS.get(subject[: subject.find("_") + 1])
+    return None if take is None else take(subject, channel, verdict)
 
 
 def key_for(subject: str, verdict: Verdict) -> str:
@@ -34,18 +32,9 @@ def key_for(subject: str, verdict: Verdict) -> str:
 
 
 def _said(verdict: Verdict) -> str:
-    match verdict:
-        case Charged():
-            return f"charged/{verdict.channel_reference}/{verdict.amount}/{verdict.currency}"
-        case Refunded():
-            return f"refunded/{verdict.channel_reference}/{verdict.amount}/{verdict.currency}"
-        case Declined():
-            return f"declined/{verdict.channel_code}"
-        case RefundDeclined():
-            return f"refund_declined/{verdict.channel_code}"
-        case NotFound():
-            return "not_found"
-        case Unknown():
-            return f"unknown/{verdict.reason}"
-        case NotSent():
-            return f"not_sent/{verdict.reason}"
+    tag = str(verdict.__struct_config__.tag)
+    if isinstance(verdict, Unknown | NotSent):
+        return f"{tag}/{verdict.reason}"
+    words = msgspec.to_builtins(verdict)
+    told = (str(word) for name, word in words.items() if name not in _NEVER_TWICE_THE_SAME and name != "verdict")
+    return "/".join((tag, *told))

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from commands.outcomes import Outcomes, View
 from ledger.events.event import Recorded
-from ledger.payment_state import PROCESSING
+from ledger.payment import PROCESSING
 from ledger.store.connection import in_book
 
 PATIENCE_S = 2.5

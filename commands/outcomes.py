@@ -14,7 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.events.event import Recorded
-from ledger.payment_state import PROCESSING
+from ledger.payment import PROCESSING
 from ledger.store import read
 from ledger.store.connection import in_book
 

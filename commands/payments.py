@@ -7,6 +7,7 @@ CreatePayment ──▶ succeeded (from a wallet: final in the one commit)
 
 from typing import assert_never
 
+from commands.attempts import begin
 from commands.books import Books
 from commands.channel_facts import (
     NOT_SENT_GROUP,
@@ -24,7 +25,6 @@ from commands.merchants import merchant_named
 from commands.policies.fees import channel_fee, merchant_fee
 from commands.policies.products import Product, objections, product_of
 from commands.policies.risk import Assessment, RiskFacts, assess
-from commands.policies.routing import route
 from commands.system_accounts import with_accounts
 from ledger import chart
 from ledger.currencies import ASSETS
@@ -43,19 +43,16 @@ from ledger.events.merchants import merchant_stream
 from ledger.events.payments import (
     Method,
     PaymentAttemptDeclined,
-    PaymentAttemptInitiated,
     PaymentAttemptUnanswered,
     PaymentCaptured,
     PaymentCreated,
     PaymentFailed,
-    PaymentPaidFromWallet,
     PaymentReceiptUnapplied,
     PaymentRiskAssessed,
-    PaymentRouted,
-    attempt_id,
-    order_of_attempt,
 )
-from ledger.payment_state import PROCESSING, SUCCEEDED, UNKNOWN, Attempt, Payment, fold
+from ledger.ids import stream_of
+from ledger.payment import PROCESSING, SUCCEEDED, UNKNOWN, Attempt, Payment
+from ledger.payment_state import fold
 from ledger.payment_views import payment_view
 
 
@@ -110,10 +107,9 @@ def create(books: Books, command: CreatePayment, envelope: Envelope) -> Decision
             pass
         case other:
             assert_never(other)
-    beginning = [_created(command, fee), _assessed(assessment)]
-    if product.source == "wallet":
-        return _answered(books, command, beginning + _paid_from_wallet(command, fee), status=201)
-    return _answered(books, command, beginning + _sent_to_channel(command), status=202)
+    created = _created(command, fee)
+    events = [created, _assessed(assessment), *begin(books, created)]
+    return _answered(books, command, events)
 
 
 def _all_of(found: list[Refusal]) -> Refusal:
@@ -139,7 +135,7 @@ def _risk_facts(command: CreatePayment) -> RiskFacts:
     )
 
 
-def _created(command: CreatePayment, fee: int) -> Event:
+def _created(command: CreatePayment, fee: int) -> PaymentCreated:
     return PaymentCreated(
         id=command.id,
         merchant=command.merchant,
@@ -162,39 +158,10 @@ def _assessed(assessment: Assessment) -> Event:
     return PaymentRiskAssessed(assessment.decision, assessment.score, assessment.reasons)
 
 
-def _paid_from_wallet(command: CreatePayment, fee: int) -> list[Event]:
-    if command.customer is None:
-        raise AssertionError(f"{command.product} went on without a customer")
-    return [
-        PaymentPaidFromWallet(
-            customer=command.customer,
-            merchant=command.merchant,
-            product=command.product,
-            amount=command.amount,
-            currency=command.currency,
-            fee=fee,
-        )
-    ]
-
-
-def _sent_to_channel(command: CreatePayment) -> list[Event]:
-    """The intent: it is in the log before a byte of it is sent."""
-    chosen = route(command.method.type)
-    initiated = PaymentAttemptInitiated(
-        attempt=attempt_id(command.id, 1),
-        channel=chosen.channel,
-        amount=command.amount,
-        currency=command.currency,
-        token=command.method.token,
-        merchant=command.merchant,
-        order_reference=command.order_reference,
-    )
-    return [PaymentRouted(chosen.channel, chosen.because), initiated]
-
-
-def _answered(books: Books, command: CreatePayment, events: list[Event], status: int) -> Decision:
+def _answered(books: Books, command: CreatePayment, events: list[Event]) -> Decision:
     view = payment_view(imagined(books, command.id, events))
     view.position = None
+    status = 202 if view.status == PROCESSING else 201
     return Decision(with_accounts(books, [(command.id, event) for event in events]), view, status)
 
 
@@ -230,7 +197,7 @@ def record_attempt_result(books: Books, command: RecordAttemptResult, envelope: 
 
 
 def _payment_and_attempt(books: Books, command: RecordAttemptResult) -> tuple[Payment, Attempt]:
-    order = order_of_attempt(command.attempt)
+    order = stream_of(command.attempt)
     payment = fold(books.recorded(order)) if order.startswith("pay_") else None
     attempt = None if payment is None else payment.attempt(command.attempt)
     # A channel speaks for what was sent to it, and for nothing else.
@@ -280,7 +247,7 @@ def _create_needs(command: CreatePayment) -> Needs:
 
 
 def _result_needs(command: RecordAttemptResult) -> Needs:
-    return Needs(streams=(order_of_attempt(command.attempt),))
+    return Needs(streams=(stream_of(command.attempt),))
 
 
 DECIDERS: dict[type[Command], Decider] = {

@@ -21,10 +21,10 @@ from ledger.events.refunds import (
     RefundSucceeded,
     RefundUnanswered,
     RefundUnapplied,
-    payment_of_refund,
-    refund_id,
 )
-from ledger.payment_state import PROCESSING, SUCCEEDED, Payment, Refund, fold
+from ledger.ids import REFUND, child_id, stream_of
+from ledger.payment import PROCESSING, SUCCEEDED, Payment, Refund
+from ledger.payment_state import fold
 from ledger.payment_views import refund_view
 
 
@@ -61,7 +61,7 @@ def request(books: Books, command: RequestRefund, envelope: Envelope) -> Decisio
     # Measured against the capture and every refund that has not failed: only money we hold can go back.
     if amount > payment.refundable or amount == 0:
         raise RefundExceedsPayment(pointer="/amount", amount=amount, refundable=payment.refundable)
-    name = refund_id(command.payment, len(payment.refunds) + 1)
+    name = child_id(REFUND, command.payment, len(payment.refunds) + 1)
     short = _short(books, payment, amount)
     attempt = payment.paying_attempt
     created = payment.created
@@ -150,7 +150,7 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
 
 
 def _payment_and_refund(books: Books, command: RecordRefundResult) -> tuple[Payment, Refund, str]:
-    order = payment_of_refund(command.refund)
+    order = stream_of(command.refund)
     payment = fold(books.recorded(order)) if order else None
     refund = None if payment is None else payment.refund(command.refund)
     # A channel speaks for what was sent to it, and for nothing else.
@@ -164,7 +164,7 @@ def _request_needs(command: RequestRefund) -> Needs:
 
 
 def _result_needs(command: RecordRefundResult) -> Needs:
-    return Needs(streams=(payment_of_refund(command.refund),))
+    return Needs(streams=(stream_of(command.refund),))
 
 
 DECIDERS: dict[type[Command], Decider] = {

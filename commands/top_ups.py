@@ -23,7 +23,7 @@ from ledger.chart import wallet_available
 from ledger.currencies import asset_of
 from ledger.errors import CustomerNotFound, MethodNotSupported, TopUpNotFound, WalletNotFound
 from ledger.events.customers import customer_stream
-from ledger.events.payments import Method, attempt_id, order_of_attempt
+from ledger.events.payments import Method, attempt_id
 from ledger.events.top_ups import (
     TopUpFailed,
     TopUpReceiptUnapplied,
@@ -31,7 +31,8 @@ from ledger.events.top_ups import (
     TopUpSucceeded,
     TopUpUnanswered,
 )
-from ledger.payment_state import PROCESSING, SUCCEEDED
+from ledger.ids import stream_of
+from ledger.payment import PROCESSING, SUCCEEDED
 from ledger.payment_views import top_up_view
 from ledger.top_up_state import TopUp, fold
 
@@ -122,7 +123,7 @@ def record_result(books: Books, command: RecordTopUpResult, envelope: Envelope) 
 
 
 def _top_up(books: Books, command: RecordTopUpResult) -> TopUp:
-    order = order_of_attempt(command.attempt)
+    order = stream_of(command.attempt)
     top_up = fold(books.recorded(order)) if order.startswith("top_") else None
     if top_up is None or (top_up.requested.attempt, top_up.requested.channel) != (command.attempt, command.channel):
         raise TopUpNotFound(attempt=command.attempt, channel=command.channel)
@@ -137,7 +138,7 @@ def _request_needs(command: RequestTopUp) -> Needs:
 
 
 def _result_needs(command: RecordTopUpResult) -> Needs:
-    return Needs(streams=(order_of_attempt(command.attempt),))
+    return Needs(streams=(stream_of(command.attempt),))
 
 
 DECIDERS: dict[type[Command], Decider] = {

@@ -12,10 +12,32 @@ HOLD = "hold_"
 PAYMENT = "pay_"
 REFUND = "ref_"
 TOP_UP = "top_"
+PAYOUT = "po_"
+CONTRACT = "con_"
+CAPTURE = "cap_"
+VOID = "void_"
+INCREMENT = "inc_"
+CONFIRMATION = "cfm_"
+DISPUTE = "dis_"
+SIGNING = "sig_"
+ENDING = "end_"
 MERCHANT = "mer_"
 CUSTOMER = "cus_"
 ACCOUNT = "acc_"
 CORRELATION = "cor_"
+
+# What is recorded in the stream of something else carries that one's digits and a number: `ref_0193…-2` is the second
+# refund of `pay_0193…`.
+_PARENTS = {
+    REFUND: PAYMENT,
+    CAPTURE: PAYMENT,
+    VOID: PAYMENT,
+    INCREMENT: PAYMENT,
+    CONFIRMATION: PAYMENT,
+    DISPUTE: PAYMENT,
+    SIGNING: CONTRACT,
+    ENDING: CONTRACT,
+}
 
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
 _RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
@@ -50,3 +72,23 @@ def _now() -> int:
 def _random_bits(count: int) -> list[int]:
     random = os.urandom(10 * count)
     return [int.from_bytes(random[at : at + 10], "big") & _RANDOM_BITS for at in range(0, 10 * count, 10)]
+
+
+def child_id(prefix: str, parent: str, number: int) -> str:
+    """The id of the n-th thing of its kind in the stream of a parent: `child_id(REFUND, "pay_0193…", 2)`."""
+    digits = parent.removeprefix(_PARENTS[prefix])
+    return f"{prefix}{digits}-{number}"
+
+
+def stream_of(subject: str) -> str:
+    """The stream that a subject of ours is recorded in: a refund's is its payment's, an attempt's its order's.
+
+    Empty where it is no id of such a kind; what begins a stream itself (`po_…`) is its own.
+    """
+    prefix = subject[: subject.find("_") + 1]
+    if prefix in (PAYOUT, CONTRACT) and "-" not in subject:
+        return subject
+    parent, dash, number = subject.rpartition("-")
+    if not (prefix and dash and number.isascii() and number.isdigit()):
+        return ""
+    return _PARENTS.get(prefix, prefix) + parent.removeprefix(prefix)

@@ -12,7 +12,7 @@ import msgspec
 from ledger import payment_state, top_up_state
 from ledger.declines import Failure, failure_of
 from ledger.events.event import Recorded
-from ledger.payment_state import PROCESSING, Attempt, Payment, Refund
+from ledger.payment import PROCESSING, Attempt, Payment, Refund
 from ledger.top_up_state import TopUp
 
 

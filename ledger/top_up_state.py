@@ -18,7 +18,7 @@ from ledger.events.top_ups import (
     TopUpSucceeded,
     TopUpUnanswered,
 )
-from ledger.payment_state import FAILED, PROCESSING, SUCCEEDED
+from ledger.payment import FAILED, PROCESSING, SUCCEEDED
 
 
 class TopUp(msgspec.Struct, frozen=True):

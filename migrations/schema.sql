@@ -100,7 +100,6 @@ CREATE TABLE book_example.channel_calls (
     claimed_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
     last_answer text,
     CONSTRAINT channel_calls_pkey PRIMARY KEY (id),
-    CONSTRAINT channel_calls_kind CHECK ((kind = ANY (ARRAY['charge'::text, 'refund'::text, 'top_up'::text]))),
     CONSTRAINT channel_calls_state CHECK ((state = ANY (ARRAY['due'::text, 'sent'::text, 'done'::text])))
 ) WITH (fillfactor=70);
 CREATE INDEX channel_calls_next_at ON book_example.channel_calls USING btree (next_at) WHERE (state <> 'done'::text);

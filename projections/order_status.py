@@ -5,23 +5,19 @@ One payment, refund or top-up is folded from its stream and is as fresh as the l
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString, get_args
+from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
 
 from ledger import payment_state, top_up_state
 from ledger.events.event import Recorded
-from ledger.events.payments import PaymentEvent
-from ledger.events.refunds import RefundEvent, payment_of_refund
-from ledger.ids import PAYMENT, TOP_UP
-from ledger.payment_state import Payment
+from ledger.ids import PAYMENT, REFUND, TOP_UP, stream_of
+from ledger.payment import Payment
 from ledger.payment_views import PaymentView, RefundView, TopUpView, payment_view_of, refund_view_of, top_up_view_of
 from ledger.store import read
 from ledger.store.connection import in_book
 from projections.projection import Page, Projection, Writing
-
-_EVENTS = frozenset((*get_args(PaymentEvent), *get_args(RefundEvent)))
 
 _STATES = "SELECT payment, position, state FROM {order_status} WHERE payment = ANY(%b)"
 # Set by value and not by change: a fact that were seen twice would change nothing.
@@ -55,7 +51,7 @@ class OrderStatus(Projection):
         self._payments.clear()
 
     def project(self, page: Page, cursor: Writing) -> None:
-        facts = [recorded for recorded in page if type(recorded.event) in _EVENTS]
+        facts = [recorded for recorded in page if type(recorded.event) in payment_state.EVENTS]
         if not facts:
             return
         if len(self._payments) > self.MOST_PAYMENTS_REMEMBERED:
@@ -117,7 +113,9 @@ async def payment(
 
 async def refund(connection: AsyncConnection[Any], book: str, name: str) -> RefundView | None:
     """The refund as it stands."""
-    found = payment_state.fold(await _history(connection, book, payment_of_refund(name), PAYMENT))
+    found = payment_state.fold(
+        await _history(connection, book, stream_of(name) if name.startswith(REFUND) else "", PAYMENT)
+    )
     begun = None if found is None else found.refund(name)
     return None if found is None or begun is None else refund_view_of(found, begun)
 

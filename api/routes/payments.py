@@ -47,9 +47,8 @@ from ledger.errors import (
     WalletUnknown,
 )
 from ledger.events.payments import Method
-from ledger.events.refunds import payment_of_refund
-from ledger.ids import PAYMENT, new_id
-from ledger.payment_state import PROCESSING
+from ledger.ids import PAYMENT, new_id, stream_of
+from ledger.payment import PROCESSING
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
 from projections.order_status import OrderStatus, payments
 from projections.order_status import payment as find_payment
@@ -257,7 +256,7 @@ async def list_payments(
 async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) -> Response:
     """Give a payment back, whole or in part. 202 while the channel has not said what became of it."""
     command = RequestRefund(payment, asked.amount, asked.reason)
-    return await late.carry_out(caller, command, asked, payment_of_refund, refund_view)
+    return await late.carry_out(caller, command, asked, stream_of, refund_view)
 
 
 @refunds_router.reads("/{refund}", RefundView, _REFUND, scope="payments:read", refuses=(RefundNotFound,))

@@ -25,7 +25,7 @@ from ledger.errors import (
     WalletNotFound,
 )
 from ledger.ids import TOP_UP, new_id
-from ledger.payment_state import PROCESSING
+from ledger.payment import PROCESSING
 from ledger.payment_views import TopUpView, top_up_view
 from projections.order_status import top_up as find_top_up
 

@@ -21,23 +21,20 @@ from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
     CallbackNotice,
-    ChannelRequest,
-    Charge,
     Charged,
     Declined,
     DeclineReason,
+    ErrandNotSupported,
     HttpReply,
     HttpRequest,
     NotFound,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
     Verdict,
     as_asked,
 )
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
 from commands.channels.signatures import SIGNATURE_HEADER, Secret, verify_message
 from ledger.errors import CallbackUnreadable
 from ledger.money import LARGEST
@@ -167,6 +164,8 @@ class CardSimulator:
                 return self._signed("GET", f"/charges/{quote(request.attempt_id, safe='')}", b"")
             case QueryRefund():
                 return self._signed("GET", f"/refunds/{quote(request.refund_id, safe='')}", b"")
+            case _:
+                raise ErrandNotSupported(type(request).__name__)
 
     def from_wire(self, request: ChannelRequest, reply: HttpReply) -> Verdict:
         if reply.status >= 500:

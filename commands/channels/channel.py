@@ -13,44 +13,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-# --- what we ask ---------------------------------------------------------------------------------------------------
-
-
-class Charge(Struct, frozen=True, tag_field="request", tag="charge"):
-    """Take `amount` minor units. `attempt_id` is the channel's idempotency id: sent twice, it charges once."""
-
-    attempt_id: str
-    amount: int
-    currency: str
-    token: str
-    order_reference: str
-    merchant: str
-
-
-class RefundCharge(Struct, frozen=True, tag_field="request", tag="refund_charge"):
-    """Give back `amount` minor units of a charge; `refund_id` is the channel's idempotency id."""
-
-    refund_id: str
-    attempt_id: str
-    channel_reference: str
-    amount: int
-    currency: str
-
-
-class QueryCharge(Struct, frozen=True, tag_field="request", tag="query_charge"):
-    """What became of the charge with our id?"""
-
-    attempt_id: str
-
-
-class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund"):
-    """What became of the refund with our id?"""
-
-    refund_id: str
-
-
-ChannelRequest = Charge | RefundCharge | QueryCharge | QueryRefund
-
+from commands.channels.requests import ChannelRequest
 
 # --- what travels --------------------------------------------------------------------------------------------------
 
@@ -73,6 +36,9 @@ class HttpReply(Struct, frozen=True):
 
 
 # --- what it means -------------------------------------------------------------------------------------------------
+
+# What the payer is asked to do; `wait` is for an order that waits on another device.
+Action = Literal["redirect", "qr_code", "sms_code", "three_ds", "pay_to_address", "wait"]
 
 # Why a channel said no, in groups that decide what the payer reads and may do next.
 DeclineReason = Literal[
@@ -109,6 +75,32 @@ class Charged(Struct, frozen=True, tag_field="verdict", tag="charged"):
     at: datetime
 
 
+class Authorized(Struct, frozen=True, tag_field="verdict", tag="authorized"):
+    """The channel holds the money for us, until `capture_before` if it says so; nothing has been taken yet.
+
+    The amount may be smaller than what was asked for.
+    """
+
+    channel_reference: str
+    amount: int
+    currency: str
+    capture_before: datetime | None
+    at: datetime
+
+
+class ActionRequired(Struct, frozen=True, tag_field="verdict", tag="action_required"):
+    """Nothing moves until the payer does something: go to `url`, scan `data["qr"]`, tell a code, send coins.
+
+    `expires_at`: after it the channel takes nothing any more, if it says so.
+    """
+
+    channel_reference: str
+    action: Action
+    url: str | None = None
+    data: dict[str, str] = {}
+    expires_at: datetime | None = None
+
+
 class Declined(Struct, frozen=True, tag_field="verdict", tag="declined"):
     """The channel said no, finally, and took nothing. `hard`: never try this instrument again, here or elsewhere."""
 
@@ -116,6 +108,23 @@ class Declined(Struct, frozen=True, tag_field="verdict", tag="declined"):
     channel_code: str
     message: str
     hard: bool
+
+
+class Changed(Struct, frozen=True, tag_field="verdict", tag="changed"):
+    """The capture, void or increment with our id was done; `amount` is what it moved, in minor units."""
+
+    channel_reference: str
+    amount: int
+    currency: str
+    at: datetime
+
+
+class ChangeDeclined(Struct, frozen=True, tag_field="verdict", tag="change_declined"):
+    """The channel said no to a capture, void or increment, finally, and nothing changed."""
+
+    reason: DeclineReason
+    channel_code: str
+    message: str
 
 
 class Refunded(Struct, frozen=True, tag_field="verdict", tag="refunded"):
@@ -137,6 +146,87 @@ class RefundDeclined(Struct, frozen=True, tag_field="verdict", tag="refund_decli
     hard: bool
 
 
+class RefundReturned(Struct, frozen=True, tag_field="verdict", tag="refund_returned"):
+    """The payer's bank sent a refund back after it had succeeded: the channel holds the money again."""
+
+    channel_reference: str
+    amount: int
+    currency: str
+    channel_code: str
+    message: str
+    at: datetime
+
+
+class PaidOut(Struct, frozen=True, tag_field="verdict", tag="paid_out"):
+    """The channel paid it to the receiver and keeps `channel_fee` for that."""
+
+    channel_reference: str
+    amount: int
+    currency: str
+    channel_fee: int | None
+    at: datetime
+
+
+class PayoutDeclined(Struct, frozen=True, tag_field="verdict", tag="payout_declined"):
+    """The channel said no to the payout, finally, and nothing left us."""
+
+    reason: DeclineReason
+    channel_code: str
+    message: str
+
+
+class PayoutReturned(Struct, frozen=True, tag_field="verdict", tag="payout_returned"):
+    """The receiver's bank sent the money back after it had been paid out."""
+
+    channel_reference: str
+    amount: int
+    currency: str
+    channel_code: str
+    message: str
+    at: datetime
+
+
+class ContractSigned(Struct, frozen=True, tag_field="verdict", tag="contract_signed"):
+    """The payer agreed: charges that name `channel_reference` need no other word of his."""
+
+    channel_reference: str
+    at: datetime
+
+
+class ContractDeclined(Struct, frozen=True, tag_field="verdict", tag="contract_declined"):
+    """The payer or his bank did not agree. `retryable`: a wrong code may be told again."""
+
+    reason: DeclineReason
+    channel_code: str
+    message: str
+    retryable: bool = False
+
+
+class ContractEnded(Struct, frozen=True, tag_field="verdict", tag="contract_ended"):
+    """The agreement is over: ended by us, or by the payer at the channel."""
+
+    by: Literal["merchant", "user", "channel"]
+    at: datetime
+
+
+class DisputeMoved(Struct, frozen=True, tag_field="verdict", tag="dispute_moved"):
+    """The payer disputes a charge at his bank; each notice tells where that stands. Known only by the channel's words.
+
+    `fee` is what the channel keeps for it, in minor units, `evidence_due_at` the last moment for an answer.
+    """
+
+    dispute_reference: str
+    channel_reference: str
+    stage: Literal["pre_dispute", "dispute", "pre_arbitration", "arbitration"]
+    status: Literal["opened", "challenged", "accepted", "expired", "canceled", "won", "lost"]
+    amount: int
+    currency: str
+    fee: int
+    reason: str
+    evidence_due_at: datetime | None
+    at: datetime
+
+
 class NotFound(Struct, frozen=True, tag_field="verdict", tag="not_found"):
     """The channel itself says that it knows no such id. It may still be on its way there."""
 
@@ -153,18 +243,40 @@ class NotSent(Struct, frozen=True, tag_field="verdict", tag="not_sent"):
     reason: str
 
 
-ChargeVerdict = Charged | Declined | NotFound | Unknown | NotSent
-RefundVerdict = Refunded | RefundDeclined | NotFound | Unknown | NotSent
-Verdict = Charged | Declined | Refunded | RefundDeclined | NotFound | Unknown | NotSent
+Outcome = (
+    Charged
+    | Authorized
+    | ActionRequired
+    | Declined
+    | Changed
+    | ChangeDeclined
+    | Refunded
+    | RefundDeclined
+    | RefundReturned
+    | PaidOut
+    | PayoutDeclined
+    | PayoutReturned
+    | ContractSigned
+    | ContractDeclined
+    | ContractEnded
+    | DisputeMoved
+)
+"""What a channel says happened; the others say that it has not, or that nobody knows."""
+Verdict = Outcome | NotFound | Unknown | NotSent
 
 
 class CallbackNotice(Struct, frozen=True):
     """What a channel told us unasked. `event_id` is the same each time the channel repeats itself."""
 
     event_id: str
-    subject: Literal["charge", "refund"]
+    subject: Literal["charge", "change", "refund", "payout", "contract", "dispute"]
     subject_id: str
+    """The id that we gave it: an attempt's, also for a dispute, a refund's, a payout's, a contract's."""
     verdict: Verdict
+
+
+class ErrandNotSupported(Exception):
+    """This kind of channel has no such errand. What a channel can do is known before: nobody should ask."""
 
 
 PENDING = Unknown("pending")
@@ -178,7 +290,9 @@ def as_asked(verdict: Verdict, amount: int, currency: str) -> Verdict:
     knows the attempt's sum calls this before believing them.
     """
     match verdict:
-        case Charged() | Refunded() if (verdict.amount, verdict.currency) != (amount, currency):
+        case Charged() | Changed() | Refunded() | PaidOut() if (verdict.amount, verdict.currency) != (amount, currency):
+            return AMOUNT_MISMATCH
+        case Authorized() if verdict.currency != currency or verdict.amount > amount:
             return AMOUNT_MISMATCH
         case _:
             return verdict
@@ -192,7 +306,10 @@ class Channel(Protocol):
         """The registry's name of this channel, such as `card_simulator`."""
 
     def to_wire(self, request: ChannelRequest) -> HttpRequest:
-        """The same request always gives the same bytes, signed where the channel asks for it."""
+        """The same request always gives the same bytes, signed where the channel asks for it.
+
+        Raises ErrandNotSupported.
+        """
 
     def from_wire(self, request: ChannelRequest, reply: HttpReply) -> Verdict:
         """What this reply to this request means. Total: it never raises, and what it cannot read is Unknown."""

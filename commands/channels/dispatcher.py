@@ -12,8 +12,9 @@ from typing import Self
 
 import httpx2
 
-from commands.channels.channel import Channel, ChannelRequest, HttpReply, HttpRequest, NotSent, Unknown, Verdict
+from commands.channels.channel import Channel, HttpReply, HttpRequest, NotSent, Unknown, Verdict
 from commands.channels.registry import ChannelSettings, Registry
+from commands.channels.requests import ChannelRequest
 
 LARGEST_REPLY = 64 * 1024
 _CONNECTIONS_PER_CHANNEL = 64

@@ -12,18 +12,10 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Literal
 
-from commands.channels.channel import Charge, RefundCharge
+from commands.channels.requests import Errand
+from commands.processes.intents import INTENTS, OUTCOMES, closed_by, intent_of
 from commands.processes.next_steps import Call, Step
-from ledger.events.event import Event, Recorded
-from ledger.events.payments import (
-    PaymentAttemptDeclined,
-    PaymentAttemptInitiated,
-    PaymentCaptured,
-    PaymentReceiptUnapplied,
-    attempt_id,
-)
-from ledger.events.refunds import RefundFailed, RefundRequested, RefundSucceeded
-from ledger.events.top_ups import TopUpFailed, TopUpRequested, TopUpSucceeded
+from ledger.events.event import Recorded
 from ledger.store.append import recorded
 from ledger.store.connection import in_book
 from ledger.store.schema import schema_of
@@ -33,21 +25,8 @@ PAGE = 5_000
 FARTHEST_BEHIND = 20_000
 # What a hint says that is not about the log.
 CALLS_DUE = "calls due"
-CARD_ON_FILE = "on_file"
-# Whom a top-up is charged for: the house itself.
-HOUSE = "house"
 
-_INTENTS: tuple[type[Event], ...] = (PaymentAttemptInitiated, RefundRequested, TopUpRequested)
-_OUTCOMES: tuple[type[Event], ...] = (
-    PaymentCaptured,
-    PaymentAttemptDeclined,
-    PaymentReceiptUnapplied,
-    RefundSucceeded,
-    RefundFailed,
-    TopUpSucceeded,
-    TopUpFailed,
-)
-_TOPICS = [event.topic for event in _INTENTS + _OUTCOMES]
+_TOPICS = sorted({event.topic for event in (*INTENTS, *OUTCOMES)})
 
 _POSITIONS = """
 SELECT c.position, h.position
@@ -101,7 +80,7 @@ UPDATE {schema}.channel_calls SET next_at = claimed_until
 """
 _HINT = SQL("NOTIFY {schema}, {words}")
 
-_requests: msgspec.json.Decoder[Charge | RefundCharge] = msgspec.json.Decoder(Charge | RefundCharge)
+_errands: msgspec.json.Decoder[Errand] = msgspec.json.Decoder(Errand)
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -150,70 +129,22 @@ async def follow(connection: AsyncConnection[Any], book: str, after: int = 0) ->
     return Page(until, more=until < head, opened=len(opened))
 
 
-def request_of(event: Event) -> Charge | RefundCharge | None:
-    """What a channel is asked for because of this event."""
-    match event:
-        case PaymentAttemptInitiated():
-            return Charge(
-                attempt_id=event.attempt,
-                amount=event.amount,
-                currency=event.currency,
-                token=event.token or CARD_ON_FILE,
-                order_reference=event.order_reference,
-                merchant=event.merchant,
-            )
-        case TopUpRequested():
-            return Charge(
-                attempt_id=event.attempt,
-                amount=event.amount,
-                currency=event.currency,
-                token=event.token or CARD_ON_FILE,
-                order_reference=event.id,
-                merchant=HOUSE,
-            )
-        case RefundRequested():
-            return RefundCharge(
-                refund_id=event.id,
-                attempt_id=event.attempt,
-                channel_reference=event.channel_reference,
-                amount=event.amount,
-                currency=event.currency,
-            )
-    return None
-
-
-def closed_by(event: Event) -> str | None:
-    """The call whose outcome this event records."""
-    match event:
-        case PaymentCaptured() | PaymentAttemptDeclined() | PaymentReceiptUnapplied():
-            return event.attempt
-        case RefundSucceeded() | RefundFailed():
-            return event.id
-        case TopUpSucceeded() | TopUpFailed():
-            return attempt_id(event.id, 1)
-    return None
-
-
 def _opened(fact: Recorded) -> tuple[str, str, str, str, bytes, str, str] | None:
-    event, request = fact.event, request_of(fact.event)
-    match event, request:
-        case PaymentAttemptInitiated(), Charge(attempt_id=name):
-            kind, channel = "charge", event.channel
-        case TopUpRequested(), Charge(attempt_id=name):
-            kind, channel = "top_up", event.channel
-        case RefundRequested(), RefundCharge(refund_id=name):
-            kind, channel = "refund", event.channel
-        case _:
-            return None
+    intent = intent_of(fact.event)
+    if intent is None:
+        return None
+    errand = intent.errand
+    kind: str = errand.__struct_config__.tag  # type: ignore[assignment]
     causation = f"{fact.stream}.{fact.version}"
-    return name, kind, fact.stream, channel, msgspec.json.encode(request), fact.metadata.correlation, causation
+    whole = msgspec.json.encode(errand)
+    return errand.id, kind, fact.stream, intent.channel, whole, fact.metadata.correlation, causation
 
 
 async def claim(connection: AsyncConnection[Any], book: str, *, limit: int, lease_s: float) -> list[Claim]:
     """Take at most `limit` calls whose time has come; that they are sent is committed when this returns."""
     cursor = await connection.execute(in_book(_CLAIM, book), {"limit": limit, "lease_s": lease_s})
     return [
-        Claim(Call(name, channel, _requests.decode(request), *call), correlation, causation, claimed_at)
+        Claim(Call(name, channel, _errands.decode(request), *call), correlation, causation, claimed_at)
         for name, channel, request, *call, correlation, causation, claimed_at in await cursor.fetchall()
     ]
 

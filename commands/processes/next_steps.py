@@ -2,6 +2,7 @@
 
     due ──sent──▶ an outcome                                  done, and recorded
                   silence, a broken answer, "pending"         sent: ask what became of it, later and later, for ever
+                  the payer has to act     a charge           sent: ask whether he is done
                   nothing was ever sent    a charge           done: declined, the payer may try again
                                            a refund           due: we owe it, so it is sent again
     sent ─asked─▶ the channel knows no such id, twice         due: it never came; sent again under the same id
@@ -13,22 +14,8 @@ from typing import Literal
 
 import msgspec
 
-from commands.channels.channel import (
-    ChannelRequest,
-    Charge,
-    Charged,
-    Declined,
-    NotFound,
-    NotSent,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
-    RefundDeclined,
-    Refunded,
-    Unknown,
-    Verdict,
-    as_asked,
-)
+from commands.channels.channel import ActionRequired, NotFound, NotSent, Unknown, Verdict, as_asked
+from commands.channels.requests import ChannelRequest, Charge, Errand, SignContract, TerminateContract
 
 State = Literal["due", "sent", "done"]
 
@@ -36,6 +23,8 @@ State = Literal["due", "sent", "done"]
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 # A request may still be on its way when the channel is first asked: it is believed the second time.
 NOT_FOUND_IS_BELIEVED_AFTER = 2
+# The word for an answer of that kind in the work list.
+ACTION_REQUIRED = ActionRequired.__name__
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -43,7 +32,7 @@ class Call(msgspec.Struct, frozen=True):
 
     id: str
     channel: str
-    request: Charge | RefundCharge
+    request: Errand
     was: State
     sends: int
     tries: int
@@ -62,14 +51,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def question_of(call: Call) -> ChannelRequest:
-    """What the channel is asked now: the request itself while it was never sent, else what became of it."""
-    match call.was, call.request:
-        case "due", request:
-            return request
-        case _, Charge(attempt_id=attempt):
-            return QueryCharge(attempt)
-        case _, RefundCharge(refund_id=refund):
-            return QueryRefund(refund)
+    """What the channel is asked now: the errand itself while it was never sent, else what became of it."""
+    return call.request if call.was == "due" else call.request.question()
 
 
 def pause_s(tries: int) -> float:
@@ -88,20 +71,31 @@ def send_again(call: Call) -> Step:
 
 def step_after(call: Call, verdict: Verdict) -> Step:
     """What becomes of the call now that this was answered to `question_of` it."""
-    # The answer to a question carries no sum of ours, so it is compared here.
-    judged = as_asked(verdict, call.request.amount, call.request.currency)
+    judged = _as_asked(call.request, verdict)
     match judged:
-        case Charged() | Declined() | Refunded() | RefundDeclined():
-            return Step("done", tries=call.tries, record=judged)
+        case ActionRequired() if isinstance(call.request, Charge):
+            # The payer's turn: his channel will call, and is asked from time to time whether he is done.
+            return ask_again(call, record=None if call.last_answer == ACTION_REQUIRED else judged)
         case NotFound() if call.not_found + 1 < NOT_FOUND_IS_BELIEVED_AFTER:
             return ask_again(call, not_found=call.not_found + 1)
         case NotFound():
             return send_again(call)
         case NotSent() if call.was == "sent":
             return ask_again(call, not_found=call.not_found)
-        case NotSent() if call.sends == 1 and isinstance(call.request, Charge):
+        case NotSent() if call.sends == 1 and not call.request.owed:
             return Step("done", tries=call.tries, record=judged)
         case NotSent():
             return send_again(call)
         case Unknown(reason):
             return ask_again(call, record=None if reason == call.last_answer else judged)
+        case _:
+            return Step("done", tries=call.tries, record=judged)
+
+
+def _as_asked(request: Errand, verdict: Verdict) -> Verdict:
+    """The answer to a question carries no sum of ours, so it is compared here."""
+    match request:
+        case SignContract() | TerminateContract():
+            return verdict
+        case _:
+            return as_asked(verdict, request.amount, request.currency)

@@ -217,11 +217,11 @@ class Worker:
     async def _record(self, book: str, held: Claim, verdict: Verdict) -> Refusal | None:
         """Have it taken into the log; the refusal, if it was refused. Raises a decider's bug."""
         call = held.call
-        command = command_for(call.id, call.channel, verdict)
+        command = command_for(call.request.subject, call.channel, verdict)
         if command is None:
             raise AssertionError(f"{call.id} is the id of nothing")
         envelope = own_envelope(
-            key_for(call.id, verdict),
+            key_for(call.request.subject, verdict),
             actor=f"channel:{call.channel}",
             correlation=held.correlation,
             causation=held.causation,

@@ -1,5 +1,6 @@
 """Payments: from the order to the money, one stream per payment; its refunds are recorded in the same stream."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -12,20 +13,16 @@ def attempt_id(order: str, number: int) -> str:
     return f"{order}-{number}"
 
 
-def order_of_attempt(attempt: str) -> str:
-    """The stream of the payment or top-up that an attempt belongs to; empty where it is no id of ours."""
-    order, dash, number = attempt.rpartition("-")
-    return order if dash and number.isascii() and number.isdigit() else ""
-
-
 class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the payer pays. `token` stands for a card that a vault knows, None for the one that the channel has on file.
 
-    Card numbers never come here.
+    Card numbers never come here. `details` is what this kind of method needs beside it, by name: bank, phone, scene,
+    coin, contract, bin, country and the like.
     """
 
     type: str
     token: str | None = None
+    details: dict[str, str] = {}
 
 
 class PaymentCreated(Event, frozen=True, omit_defaults=True):
@@ -47,25 +44,41 @@ class PaymentCreated(Event, frozen=True, omit_defaults=True):
     metadata: dict[str, str] = {}
     client: dict[str, str] = {}
     return_url: str | None = None
+    expires_at: datetime | None = None
+    """After it nobody may pay any more; None: it stays open until its channel says what became of it."""
 
 
 class PaymentRiskAssessed(Event, frozen=True, omit_defaults=True):
-    """What risk control decided, and why: a replay reads it and never decides again."""
+    """What risk control decided, and why: a replay reads it and never decides again.
+
+    `decision` is accept, challenge, review or reject; `rules` the version of the rules that were asked, and `signals`
+    every value they could look at. `flagged`: accepted, and yet something is to be looked at.
+    """
 
     topic: ClassVar[str] = "payments.risk_assessed.v1"
 
     decision: str
     score: int
     reasons: tuple[str, ...] = ()
+    rules: str = ""
+    signals: dict[str, str | int | bool] = {}
+    flagged: bool = False
 
 
 class PaymentRouted(Event, frozen=True, omit_defaults=True):
-    """Which channel was chosen, and because of what."""
+    """Which channel was chosen, and because of what.
+
+    `candidates`: the channels that could have carried it, in the order in which they are tried. `rules` is the version
+    of the rules that were asked, `considered` why each other channel was not chosen.
+    """
 
     topic: ClassVar[str] = "payments.routed.v1"
 
     channel: str
     because: str
+    candidates: tuple[str, ...] = ()
+    rules: str = ""
+    considered: dict[str, str] = {}
 
 
 class PaymentAttemptInitiated(Event, frozen=True, omit_defaults=True):
@@ -80,6 +93,32 @@ class PaymentAttemptInitiated(Event, frozen=True, omit_defaults=True):
     token: str | None
     merchant: str
     order_reference: str
+    capture: bool = True
+    """False: hold the money and take it later."""
+    method: str = "card"
+    details: dict[str, str] = {}
+    contract: str | None = None
+    """The channel's reference of the contract under which the payer is charged."""
+    return_url: str | None = None
+    authenticate: bool = False
+    """Have the payer prove to the channel that it is him."""
+
+
+class PaymentActionRequired(Event, frozen=True, omit_defaults=True):
+    """Nothing moves until the payer does something.
+
+    `action` is redirect, qr_code, sms_code, three_ds, pay_to_address, wait (at the channel) or one_time_code (ours).
+    `attempt` is empty where it is we who ask, before anything goes to a channel.
+    """
+
+    topic: ClassVar[str] = "payments.action_required.v1"
+
+    attempt: str
+    action: str
+    channel_reference: str = ""
+    url: str | None = None
+    data: dict[str, str] = {}
+    expires_at: datetime | None = None
 
 
 class PaymentAttemptUnanswered(Event, frozen=True, omit_defaults=True):
@@ -141,6 +180,32 @@ class PaymentFailed(Event, frozen=True, omit_defaults=True):
     message: str = ""
 
 
+class PaymentRejected(Event, frozen=True, omit_defaults=True):
+    """Risk control refused it: no channel was asked. What is told is neutral; why stands in the assessment."""
+
+    topic: ClassVar[str] = "payments.rejected.v1"
+
+    group: str
+    reason: str = ""
+
+
+class PaymentCanceled(Event, frozen=True, omit_defaults=True):
+    """The merchant or the payer gave it up before anything was taken. `group` is what the payer is told."""
+
+    topic: ClassVar[str] = "payments.canceled.v1"
+
+    reason: str
+    group: str = "cancelled_by_user"
+
+
+class PaymentExpired(Event, frozen=True, omit_defaults=True):
+    """Its time was over before anything was taken."""
+
+    topic: ClassVar[str] = "payments.expired.v1"
+
+    group: str = "session_expired"
+
+
 class PaymentReceiptUnapplied(Event, frozen=True, omit_defaults=True):
     """A success that came for an order that is failed already, or paid already: the money is kept apart."""
 
@@ -153,17 +218,3 @@ class PaymentReceiptUnapplied(Event, frozen=True, omit_defaults=True):
     currency: str
     channel_fee: int
     because: str
-
-
-PaymentEvent = (
-    PaymentCreated
-    | PaymentRiskAssessed
-    | PaymentRouted
-    | PaymentAttemptInitiated
-    | PaymentAttemptUnanswered
-    | PaymentAttemptDeclined
-    | PaymentCaptured
-    | PaymentPaidFromWallet
-    | PaymentFailed
-    | PaymentReceiptUnapplied
-)

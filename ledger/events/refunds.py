@@ -3,19 +3,6 @@
 from typing import ClassVar
 
 from ledger.events.event import Event
-from ledger.ids import PAYMENT, REFUND
-
-
-def refund_id(payment: str, number: int) -> str:
-    """The n-th refund of a payment: `ref_…-1`. It leads back to its payment, whose stream it is recorded in."""
-    return f"{REFUND}{payment.removeprefix(PAYMENT)}-{number}"
-
-
-def payment_of_refund(refund: str) -> str:
-    """The payment that a refund belongs to; empty where it is no id of ours."""
-    payment, dash, number = refund.rpartition("-")
-    ours = payment.startswith(REFUND) and dash and number.isascii() and number.isdigit()
-    return PAYMENT + payment.removeprefix(REFUND) if ours else ""
 
 
 class RefundRequested(Event, frozen=True, omit_defaults=True):
@@ -97,6 +84,3 @@ class RefundUnapplied(Event, frozen=True, omit_defaults=True):
     amount: int
     currency: str
     because: str
-
-
-RefundEvent = RefundRequested | RefundUnanswered | RefundSucceeded | RefundFailed | RefundPaidToWallet | RefundUnapplied

@@ -18,20 +18,16 @@ from commands.channels.channel import (
     AMOUNT_MISMATCH,
     CallbackNotice,
     Channel,
-    ChannelRequest,
-    Charge,
     Charged,
     Declined,
     HttpReply,
     NotFound,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
     Verdict,
 )
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
 from ledger.errors import SignatureInvalid, TimestampOutOfWindow
 
 NOW = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC)
@@ -304,6 +300,8 @@ def _our_id(request: ChannelRequest) -> str:
             return request.attempt_id
         case RefundCharge() | QueryRefund():
             return request.refund_id
+        case _:
+            raise AssertionError(f"{request} has no law yet")
 
 
 def _with_another_id(request: ChannelRequest) -> ChannelRequest:
@@ -312,3 +310,5 @@ def _with_another_id(request: ChannelRequest) -> ChannelRequest:
             return structs.replace(request, attempt_id=request.attempt_id + "x")
         case RefundCharge() | QueryRefund():
             return structs.replace(request, refund_id=request.refund_id + "x")
+        case _:
+            raise AssertionError(f"{request} has no law yet")

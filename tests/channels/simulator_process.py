@@ -15,9 +15,10 @@ from typing import Any, Self
 
 import httpx2
 
-from commands.channels.channel import ChannelRequest, Verdict
+from commands.channels.channel import Verdict
 from commands.channels.dispatcher import Dispatcher
 from commands.channels.registry import ChannelSettings, Registry
+from commands.channels.requests import ChannelRequest
 from commands.channels.signatures import secret_from_file
 
 PROJECT = Path(__file__).parents[2]

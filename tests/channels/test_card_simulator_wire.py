@@ -15,23 +15,19 @@ from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
     CallbackNotice,
-    ChannelRequest,
-    Charge,
     Charged,
     Declined,
     DeclineReason,
     HttpReply,
     NotFound,
     NotSent,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
     Verdict,
     as_asked,
 )
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
 from commands.channels.signatures import SIGNATURE_HEADER, Secret, sign_message
 from commands.channels.simulator import conduct
 from ledger.errors import CallbackUnreadable

@@ -11,17 +11,12 @@ from commands.channels import registry
 from commands.channels.card_simulator import CardSimulator, answer_message
 from commands.channels.channel import (
     CallbackNotice,
-    ChannelRequest,
-    Charge,
     Charged,
     Declined,
     HttpReply,
     HttpRequest,
     NotFound,
     NotSent,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
@@ -29,6 +24,7 @@ from commands.channels.channel import (
 )
 from commands.channels.dispatcher import LARGEST_REPLY, Dispatcher
 from commands.channels.registry import ChannelSettings, Registry
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
 from commands.channels.signatures import SIGNATURE_HEADER, Secret
 from ledger.errors import ChannelNotFound
 from tests.channels.bare_server import Serve, Server, drip, reset, saying, silence

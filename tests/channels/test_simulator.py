@@ -19,8 +19,6 @@ from commands.channels.channel import (
     Declined,
     NotFound,
     NotSent,
-    QueryCharge,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
@@ -28,6 +26,7 @@ from commands.channels.channel import (
 )
 from commands.channels.dispatcher import Dispatcher
 from commands.channels.registry import Registry
+from commands.channels.requests import QueryCharge, RefundCharge
 from commands.channels.signatures import SIGNATURE_HEADER
 from ledger.errors import SignatureInvalid
 from tests.channels.conformance import a_charge

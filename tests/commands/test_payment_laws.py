@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from commands.channels.channel import PENDING, NotFound, NotSent, Unknown, Verdict
 from commands.envelope import Command
 from commands.top_ups import RecordTopUpResult, RequestTopUp
-from ledger.payment_state import FAILED, SUCCEEDED, fold
+from ledger.payment import FAILED, SUCCEEDED
+from ledger.payment_state import fold
 from ledger.payment_views import payment_view
 from tests.commands.given import Story, given
 from tests.commands.stories import (

@@ -19,10 +19,8 @@ from ledger.events.refunds import (
     RefundSucceeded,
     RefundUnanswered,
     RefundUnapplied,
-    payment_of_refund,
-    refund_id,
 )
-from ledger.ids import new_id
+from ledger.ids import REFUND, child_id, new_id, stream_of
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
 from tests.commands.given import Story, given
 from tests.commands.stories import (
@@ -216,5 +214,5 @@ def test_no_channel_speaks_for_a_refund_to_a_wallet() -> None:
 
 def test_a_refund_s_id_leads_back_to_its_payment() -> None:
     payment = new_id("pay_")
-    assert payment_of_refund(refund_id(payment, 12)) == payment
-    assert payment_of_refund("ref_") == payment_of_refund("top_1-1") == payment_of_refund("ref_1-x") == ""
+    assert stream_of(child_id(REFUND, payment, 12)) == payment
+    assert stream_of("ref_") == stream_of("ref_1-x") == stream_of("order-1") == ""

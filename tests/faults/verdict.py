@@ -13,7 +13,7 @@ from ledger.events.event import Recorded
 from ledger.events.payments import PaymentCaptured, PaymentReceiptUnapplied, attempt_id
 from ledger.events.refunds import RefundSucceeded, RefundUnapplied
 from ledger.events.top_ups import TopUpReceiptUnapplied, TopUpSucceeded
-from ledger.payment_state import PROCESSING
+from ledger.payment import PROCESSING
 from ledger.payment_views import payment_view, top_up_view
 from ledger.store.connection import Database
 from projections.rebuild import rebuild

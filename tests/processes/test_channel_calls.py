@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from psycopg import errors
 
-from commands.channels.channel import Charge, RefundCharge
+from commands.channels.requests import Charge, RefundCharge
 from commands.processes import channel_calls
-from commands.processes.channel_calls import Claim, closed_by
+from commands.processes.channel_calls import Claim
+from commands.processes.intents import closed_by
 from commands.processes.next_steps import Step, ask_again
 from commands.refunds import RequestRefund
 from commands.top_ups import RequestTopUp

@@ -6,19 +6,16 @@ import pytest
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
-    Charge,
     Charged,
     Declined,
     NotFound,
     NotSent,
-    QueryCharge,
-    QueryRefund,
-    RefundCharge,
     RefundDeclined,
     Refunded,
     Unknown,
     Verdict,
 )
+from commands.channels.requests import Charge, QueryCharge, QueryRefund, RefundCharge
 from commands.processes.next_steps import PAUSES_S, Call, Step, pause_s, question_of, step_after
 from tests.commands.given import NOON
 

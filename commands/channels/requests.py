@@ -1,0 +1,278 @@
+"""Requests: what we ask of a payment channel, each under an id of ours that it does once for, however often we ask.
+
+An errand changes something, a question only asks. Of each errand its caller knows: `id`, what the channel knows it by;
+`subject`, whose state the answer is about; `question()`, how to ask what became of it; and `owed`. What we owe is sent
+again until it came; what we only wished for is given up when it surely did not happen.
+"""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class QueryCharge(Struct, frozen=True, tag_field="request", tag="query_charge"):
+    """What became of the charge or authorization with our id?"""
+
+    attempt_id: str
+
+
+class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund"):
+    """What became of the refund with our id?"""
+
+    refund_id: str
+
+
+class QueryChange(Struct, frozen=True, tag_field="request", tag="query_change"):
+    """What became of the capture, void or increment with our id, of this charge?"""
+
+    change_id: str
+    attempt_id: str
+
+
+class QueryPayout(Struct, frozen=True, tag_field="request", tag="query_payout"):
+    """What became of the payout with our id?"""
+
+    payout_id: str
+
+
+class QueryContract(Struct, frozen=True, tag_field="request", tag="query_contract"):
+    """How does the contract with our id stand?"""
+
+    contract_id: str
+
+
+Question = QueryCharge | QueryRefund | QueryChange | QueryPayout | QueryContract
+
+
+class Charge(Struct, frozen=True, tag_field="request", tag="charge", omit_defaults=True):
+    """Take `amount` minor units, or with `capture` false only hold them. `attempt_id` is the channel's idempotency id.
+
+    Sent twice, it charges once. `details` says what the method needs: `bank`, `phone`, `scene`, `coin` and the like.
+    `contract`: the channel's reference of the contract under which the payer is charged without being asked.
+    `authenticate`: have the payer prove that it is him, whatever the channel would do by itself.
+    """
+
+    attempt_id: str
+    amount: int
+    currency: str
+    token: str
+    order_reference: str
+    merchant: str
+    capture: bool = True
+    method: str = "card"
+    details: dict[str, str] = {}
+    contract: str | None = None
+    return_url: str | None = None
+    authenticate: bool = False
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.attempt_id
+
+    @property
+    def subject(self) -> str:
+        return self.attempt_id
+
+    def question(self) -> Question:
+        return QueryCharge(self.attempt_id)
+
+
+class ConfirmCharge(Struct, frozen=True, tag_field="request", tag="confirm_charge"):
+    """The payer's answer (a code from a message) to what the channel asked for. `confirm_id` is its idempotency id."""
+
+    confirm_id: str
+    attempt_id: str
+    channel_reference: str
+    answer: str
+    amount: int
+    currency: str
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.confirm_id
+
+    @property
+    def subject(self) -> str:
+        return self.attempt_id
+
+    def question(self) -> Question:
+        return QueryCharge(self.attempt_id)
+
+
+class CaptureCharge(Struct, frozen=True, tag_field="request", tag="capture_charge"):
+    """Take `amount` minor units of what is held; with `final` the rest is let go."""
+
+    capture_id: str
+    attempt_id: str
+    channel_reference: str
+    amount: int
+    currency: str
+    final: bool = False
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.capture_id
+
+    @property
+    def subject(self) -> str:
+        return self.capture_id
+
+    def question(self) -> Question:
+        return QueryChange(self.capture_id, self.attempt_id)
+
+
+class VoidCharge(Struct, frozen=True, tag_field="request", tag="void_charge"):
+    """Let go of what is held, or close an order that nobody has paid yet. `amount` is what is open, in minor units."""
+
+    void_id: str
+    attempt_id: str
+    channel_reference: str
+    amount: int
+    currency: str
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.void_id
+
+    @property
+    def subject(self) -> str:
+        return self.void_id
+
+    def question(self) -> Question:
+        return QueryChange(self.void_id, self.attempt_id)
+
+
+class IncrementCharge(Struct, frozen=True, tag_field="request", tag="increment_charge"):
+    """Hold `amount` minor units more."""
+
+    increment_id: str
+    attempt_id: str
+    channel_reference: str
+    amount: int
+    currency: str
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.increment_id
+
+    @property
+    def subject(self) -> str:
+        return self.increment_id
+
+    def question(self) -> Question:
+        return QueryChange(self.increment_id, self.attempt_id)
+
+
+class RefundCharge(Struct, frozen=True, tag_field="request", tag="refund_charge"):
+    """Give back `amount` minor units of a charge; `refund_id` is the channel's idempotency id."""
+
+    refund_id: str
+    attempt_id: str
+    channel_reference: str
+    amount: int
+    currency: str
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.refund_id
+
+    @property
+    def subject(self) -> str:
+        return self.refund_id
+
+    def question(self) -> Question:
+        return QueryRefund(self.refund_id)
+
+
+class SendPayout(Struct, frozen=True, tag_field="request", tag="send_payout"):
+    """Pay `amount` minor units to somebody's account; `payout_id` is the channel's idempotency id."""
+
+    payout_id: str
+    amount: int
+    currency: str
+    destination: dict[str, str]
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.payout_id
+
+    @property
+    def subject(self) -> str:
+        return self.payout_id
+
+    def question(self) -> Question:
+        return QueryPayout(self.payout_id)
+
+
+class SignContract(Struct, frozen=True, tag_field="request", tag="sign_contract"):
+    """Ask the payer for an agreement to be charged, or with an `answer` confirm it by the code that he was sent."""
+
+    sign_id: str
+    contract_id: str
+    customer: str
+    method: str
+    details: dict[str, str] = {}
+    answer: str | None = None
+    return_url: str | None = None
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.sign_id
+
+    @property
+    def subject(self) -> str:
+        return self.contract_id
+
+    def question(self) -> Question:
+        return QueryContract(self.contract_id)
+
+
+class TerminateContract(Struct, frozen=True, tag_field="request", tag="terminate_contract"):
+    """End an agreement at the channel too."""
+
+    end_id: str
+    contract_id: str
+    channel_reference: str
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.end_id
+
+    @property
+    def subject(self) -> str:
+        return self.contract_id
+
+    def question(self) -> Question:
+        return QueryContract(self.contract_id)
+
+
+Errand = (
+    Charge
+    | ConfirmCharge
+    | CaptureCharge
+    | VoidCharge
+    | IncrementCharge
+    | RefundCharge
+    | SendPayout
+    | SignContract
+    | TerminateContract
+)
+ChannelRequest = Errand | Question

@@ -1,0 +1,73 @@
+"""Refunds: what the events of its refunds make of a payment."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from ledger.events.event import Recorded
+from ledger.events.refunds import (
+    RefundFailed,
+    RefundPaidToWallet,
+    RefundRequested,
+    RefundSucceeded,
+    RefundUnanswered,
+    RefundUnapplied,
+)
+from ledger.evolving.payments import Evolvers
+from ledger.payment import FAILED, SUCCEEDED, Payment, Refund
+
+
+def with_refund(payment: Payment, name: str, recorded: Recorded, change: Callable[[Refund], Refund]) -> Payment:
+    """The payment with one of its refunds changed by this event."""
+    changed = (
+        replace(change(refund), position=recorded.position) if refund.id == name else refund
+        for refund in payment.refunds
+    )
+    return replace(payment, refunds=tuple(changed))
+
+
+def requested(payment: Payment, event: RefundRequested, recorded: Recorded) -> Payment:
+    refund = Refund(
+        event.id, event.amount, event.short, event.reason, recorded.recorded_at, recorded.position, event.channel
+    )
+    return replace(payment, refunds=(*payment.refunds, refund))
+
+
+def paid_to_wallet(payment: Payment, event: RefundPaidToWallet, recorded: Recorded) -> Payment:
+    refund = Refund(event.id, event.amount, event.short, event.reason, recorded.recorded_at, recorded.position)
+    return replace(payment, refunds=(*payment.refunds, replace(refund, status=SUCCEEDED)))
+
+
+def unanswered(payment: Payment, event: RefundUnanswered, recorded: Recorded) -> Payment:
+    def change(refund: Refund) -> Refund:
+        return replace(refund, unanswered=(*refund.unanswered, event.reason))
+
+    return with_refund(payment, event.id, recorded, change)
+
+
+def succeeded(payment: Payment, event: RefundSucceeded, recorded: Recorded) -> Payment:
+    def change(refund: Refund) -> Refund:
+        return replace(refund, status=SUCCEEDED, reference=event.channel_reference)
+
+    return with_refund(payment, event.id, recorded, change)
+
+
+def failed(payment: Payment, event: RefundFailed, recorded: Recorded) -> Payment:
+    return with_refund(payment, event.id, recorded, lambda one: replace(one, status=FAILED, group=event.group))
+
+
+def unapplied(payment: Payment, event: RefundUnapplied, recorded: Recorded) -> Payment:
+    def change(refund: Refund) -> Refund:
+        return replace(refund, unapplied=(*refund.unapplied, event.channel_reference))
+
+    return with_refund(payment, event.id, recorded, change)
+
+
+EVOLVERS: Evolvers = {
+    RefundRequested: requested,
+    RefundPaidToWallet: paid_to_wallet,
+    RefundUnanswered: unanswered,
+    RefundSucceeded: succeeded,
+    RefundFailed: failed,
+    RefundUnapplied: unapplied,
+}
