@@ -89,8 +89,8 @@ def _running(ground: Ground, *words: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def resident_mb(pid: int) -> float:
-    """The memory that a process holds at this moment, in MB; shared pages count in full."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+    """The memory that a process holds at this moment, in MB; a page that several share counts once among them."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
             return int(line.split()[1]) / 1_024
-    raise AssertionError(f"process {pid} has no VmRSS")
+    raise AssertionError(f"process {pid} has no Pss")
