@@ -89,7 +89,7 @@ class Caller:
 
     def envelope_of(self, asked: BaseModel) -> Envelope:
         """The envelope of what this request asks for."""
-        route = f"POST {self.request.scope['route'].path}"
+        route = f"{self.request.method} {self.request.scope['route'].path}"
         print_ = fingerprint(route, asked, self.request.path_params.values())
         return self.envelope(self.key, print_, dry_run=getattr(asked, "dry_run", False))
 

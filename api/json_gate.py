@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from api.text_rules import (
     holds_card_number,
     holds_forbidden_character,
+    is_phone_number,
     is_plain_character,
     is_sensitive_name,
     reads_as_card_number,
@@ -286,8 +287,12 @@ def _judge_key(key: str, place: _Place) -> None:
 def _judge_text(text: str, place: _Place) -> None:
     if holds_forbidden_character(text):
         raise TextForbiddenCharacter(pointer=_pointer_to(place))
-    if holds_card_number(text):
+    if holds_card_number(text) and not (_stands_under(place, "phone") and is_phone_number(text)):
         raise PanNotAllowed(pointer=_pointer_to(place))
+
+
+def _stands_under(place: _Place, key: str) -> bool:
+    return place is not None and place[1] == key
 
 
 def _pointer_to(place: _Place) -> str:

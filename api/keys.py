@@ -26,7 +26,17 @@ from ledger.errors import ScopeMissing, Unauthenticated, Unavailable
 
 ADMIN = "admin"
 SCOPES = frozenset(
-    {"ledger:read", "ledger:write", "payments:read", "payments:write", "audit:read", "reconciliation:write", ADMIN}
+    {
+        "ledger:read",
+        "ledger:write",
+        "payments:read",
+        "payments:write",
+        "audit:read",
+        "reconciliation:write",
+        "risk:read",
+        "risk:write",
+        ADMIN,
+    }
 )
 
 _PEPPER_FILE = "pepper"

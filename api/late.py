@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.answers import JSON, POSITION, REPLAYED, told
 from api.dependencies import Caller
 from commands.envelope import Command
-from commands.late_answers import ACCEPTED, first_answer
+from commands.late_answers import ACCEPTED, CREATED, first_answer
 from commands.outcomes import View
 from ledger.events.event import Recorded
 
@@ -30,10 +30,13 @@ async def carry_out(
     asked: BaseModel,
     stream_of: Callable[[str], str],
     show: Callable[[list[Recorded], str], View],
+    *,
+    settled: int = CREATED,
 ) -> Response:
     """Have the command decided and stored; where the outcome is still to come, wait for it a moment.
 
     `stream_of` gives the stream that an id is told in, `show` makes the view of it from that stream.
+    `settled` is the status of an answer that tells the outcome.
     """
     envelope = caller.envelope_of(asked)
     answer = await caller.ask(command, envelope)
@@ -42,7 +45,13 @@ async def carry_out(
     name = _begun_in(answer.body).id
     world = caller.world
     status, body = await first_answer(
-        world.pool, world.outcomes, caller.book, envelope.key, stream_of(name), lambda history: show(history, name)
+        world.pool,
+        world.outcomes,
+        caller.book,
+        envelope.key,
+        stream_of(name),
+        lambda history: show(history, name),
+        settled=settled,
     )
     position = _begun_in(body).position or answer.position
     world.acknowledge(caller.book, position)

@@ -124,9 +124,10 @@ class Router:
         refuses: Iterable[type[Refusal]] = (),
         rules: Rules | None = None,
         body: type[BaseModel] | None = None,
+        method: str = "POST",
         **described: Any,
     ) -> Callable[[Endpoint], Endpoint]:
-        """Declare what answers to POST, with an Idempotency-Key."""
+        """Declare what answers to POST, or to PUT or DELETE, with an Idempotency-Key."""
         rules = rules or Rules(scope, takes_key=True)
         every = [kind for kind in EVERY_WRITE if scope or kind not in (Unauthenticated, ScopeMissing)]
         kinds = [
@@ -147,7 +148,7 @@ class Router:
         if body is not None:  # A thin route: FastAPI does not see it.
             reference = {"$ref": f"#/components/schemas/{body.__name__}"}
             described["openapi_extra"] = {"requestBody": {"required": True, "content": {JSON: {"schema": reference}}}}
-        return self._declare("POST", path, rules, _kinds_of(answers), body, responses, status, described)
+        return self._declare(method, path, rules, _kinds_of(answers), body, responses, status, described)
 
     def _declare(
         self,

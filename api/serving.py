@@ -12,15 +12,14 @@ from api.keys import load_or_create_pepper
 from api.protocol import Protocol
 from api.settings import Settings
 from api.wiring import World
-from commands.channels.registry import ChannelSettings, Registry
-from commands.channels.signatures import secret_from_file
+from commands.channels.registry import Registry, settings_of
+from commands.policies.channels import CHANNELS
 from ledger.store.connection import APPLICATION_ROLE, Database
 from ledger.store.migrate import application_role
 
 # Objects of one request die young; the collector's own pace would walk all that lives, again and again, in the middle
 # of requests: full collections were most of the slowest answers.
 _GC_THRESHOLDS = (50_000, 50, 100)
-SIMULATOR = "card_simulator"
 _BACKLOG = 2_048
 _GRACE_S = 5
 # Longer than clients keep a connection that rests: who closes first must not be the server, in the middle of a request.
@@ -37,11 +36,11 @@ def database_at(url: str) -> Database:
 
 
 def channels_of(settings: Settings) -> Registry:
-    """The channels that are configured; the secret that we share with one is made by whoever comes first."""
+    """The channels that are configured; what we sign with is made by whoever comes first."""
     if settings.simulator_url is None:
         return Registry([])
-    secret = secret_from_file(settings.simulator_secret_file)
-    return Registry([ChannelSettings(SIMULATOR, settings.simulator_url, secret)])
+    url, folder = settings.simulator_url, settings.channels_folder
+    return Registry(settings_of(terms, f"{url}/{terms.name}", folder) for terms in CHANNELS if terms.simulated)
 
 
 def opening(settings: Settings, database_url: str) -> Callable[[], AbstractAsyncContextManager[World]]:
@@ -52,7 +51,13 @@ def opening(settings: Settings, database_url: str) -> Callable[[], AbstractAsync
     async def opened() -> AsyncIterator[World]:
         database = database_at(database_url)
         connections, channels = settings.query_connections, channels_of(settings)
-        async with World.opened(database, pepper, channels=channels, query_connections=connections) as world:
+        async with World.opened(
+            database,
+            pepper,
+            channels=channels,
+            query_connections=connections,
+            webhook_networks=settings.webhook_network_list,
+        ) as world:
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)

@@ -32,10 +32,17 @@ class Settings(BaseSettings):
     """DEBUG also logs each request that was answered well: the log of events tells of those already."""
     query_connections: int = Field(default=8, ge=1, le=100, validation_alias=_named("LEDGER_QUERY_CONNECTIONS"))
     """How many database connections answer reads at once; writers have their own."""
+    webhook_networks: str = Field(default="", validation_alias=_named("LEDGER_WEBHOOK_NETWORKS"))
+    """Where webhooks may go beside the public internet: networks such as `127.0.0.0/8`, separated by commas."""
     simulator_url: str | None = Field(default=None, validation_alias=_named("LEDGER_SIMULATOR_URL"))
     """Where the channel simulator answers, `http://host:port`; no card payments when it is not set."""
 
     @property
-    def simulator_secret_file(self) -> Path:
-        """Holds the secret that the channel simulator and we sign with."""
-        return self.state / "channels" / "card_simulator.secret"
+    def channels_folder(self) -> Path:
+        """Holds what the channels and we sign with, and the books of the channel simulator."""
+        return self.state / "channels"
+
+    @property
+    def webhook_network_list(self) -> list[str]:
+        """The networks of `webhook_networks` one by one."""
+        return [one.strip() for one in self.webhook_networks.split(",") if one.strip()]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -15,12 +15,14 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from api.cursors import Cursors
 from api.keys import KeyRing
 from api.log_watch import LogWatch
+from api.risk_control import RiskControl
 from api.telemetry import Metrics
 from commands.channels.registry import Registry
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Envelope, Part, Submission
 from commands.handler import Handler
 from commands.outcomes import Outcomes
+from commands.webhook_addresses import AddressRule
 from commands.writer import Delivery, Writers
 from ledger.errors import NotCaughtUp, Unavailable
 from ledger.store import read
@@ -43,8 +45,17 @@ _UNKNOWN = "There was no answer in time. Whether it was carried out is known to 
 class World:
     """Everything that a request may need; made by `opened`, inside of the event loop that serves it."""
 
-    def __init__(self, database: Database, pepper: bytes, channels: Registry, query_connections: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pepper: bytes,
+        channels: Registry,
+        query_connections: int,
+        webhook_networks: Iterable[str] = (),
+    ) -> None:
         self.channels = channels
+        self.pepper = pepper
+        self.webhook_addresses = AddressRule(webhook_networks)
         self.metrics = Metrics()
         self.cursors = Cursors(pepper)
         self.pool: AsyncConnectionPool = database.pool(size=query_connections)
@@ -52,6 +63,7 @@ class World:
         self.outcomes = Outcomes(self.pool)
         self.log_watch = LogWatch(self.pool)
         self.keys = KeyRing(self.pool, pepper)
+        self.risk = RiskControl(self.pool, self.freshness, pepper)
         self.writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS), self._deliver)
         self.acknowledged: defaultdict[str, int] = defaultdict(int)
         """The last position that this process told a caller of, by book: what its readers expect to see."""
@@ -60,10 +72,16 @@ class World:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, database: Database, pepper: bytes, *, channels: Registry | None = None, query_connections: int = 8
+        cls,
+        database: Database,
+        pepper: bytes,
+        *,
+        channels: Registry | None = None,
+        query_connections: int = 8,
+        webhook_networks: Iterable[str] = (),
     ) -> AsyncIterator["World"]:
         """The world for the length of a block; a database that is away keeps nothing from starting."""
-        world = cls(database, pepper, channels or Registry([]), query_connections)
+        world = cls(database, pepper, channels or Registry([]), query_connections, webhook_networks)
         await world.pool.open()
         try:
             yield world

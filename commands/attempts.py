@@ -3,9 +3,20 @@
 `begin` is called once risk control lets a payment go: at its creation, after a step-up, or after a review.
 """
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from commands.authorization_facts import frozen_in_wallet
 from commands.books import Books
+from commands.channel_choice import chosen_for, facts_of, routed
+from commands.contract_charges import agreement_of, is_agreed, no_agreement
+from commands.credit_purchases import paid_on_credit
+from commands.mixed_payments import wallet_part
+from commands.policies.charges import MIXED, charge_of
 from commands.policies.products import PRODUCTS
-from commands.policies.routing import Route, route
+from commands.policies.routing import Route
+from ledger.errors import ContractNotActive
 from ledger.events.event import Event
 from ledger.events.payments import (
     PaymentAttemptInitiated,
@@ -21,28 +32,62 @@ def begin(books: Books, created: PaymentCreated, *, authenticate: bool = False) 
 
     `authenticate`: the channel is to have the payer prove that it is him. Raises ChannelUnavailable.
     """
-    match PRODUCTS[created.product].source:
-        case "wallet":
-            return [_paid_from_wallet(created)]
-        case "channel":
-            chosen = route(created.method.type)
-            routed = PaymentRouted(chosen.channel, chosen.because)
-            return [routed, initiated(created, 1, chosen, authenticate=authenticate)]
+    if created.scheduled_at is not None and created.scheduled_at > books.now:
+        return []  # The payer was told that he will be charged then: the timer comes back to it.
+    product = PRODUCTS[created.product]
+    if product.source == "wallet" and created.method.type != MIXED:
+        manual = created.capture == "manual"
+        return [frozen_in_wallet(books, created) if manual else _paid_from_wallet(created)]
+    if product.source == "credit":
+        return [paid_on_credit(books, created)]
+    if is_agreed(created):
+        authenticate = authenticate or product.authenticate
+        return agreed_attempt(books, created, 1, wallet_part(created), authenticate=authenticate)
+    facts = facts_of(created)
+    chosen = chosen_for(books, facts)
+    intent = initiated(created, 1, chosen, authenticate=authenticate or product.authenticate)
+    return [*wallet_part(created), routed(chosen, facts.method), intent]
 
 
-def initiated(created: PaymentCreated, number: int, chosen: Route, *, authenticate: bool = False) -> Event:
+def agreed_attempt(
+    books: Books, created: PaymentCreated, number: int, before: Sequence[Event] = (), *, authenticate: bool = False
+) -> list[Event]:
+    """The n-th attempt at the channel that the payer agreed with: no other one may charge him without asking.
+
+    `before`: what comes first where there is an attempt. Where the agreement is over meanwhile, the payment is too.
+    """
+    try:
+        agreement = agreement_of(books, created)
+    except ContractNotActive as refusal:
+        return [no_agreement(refusal)]
+    chosen = agreement.route
+    plain = initiated(created, number, chosen, authenticate=authenticate)
+    intent = replace(
+        plain,
+        token=agreement.method.token,
+        method=agreement.method.type,
+        details=plain.details | agreement.method.details,
+        contract=agreement.reference,
+    )
+    return [*before, PaymentRouted(chosen.channel, chosen.because, (chosen.channel,)), intent]
+
+
+def initiated(
+    created: PaymentCreated, number: int, chosen: Route, *, authenticate: bool = False
+) -> PaymentAttemptInitiated:
     """The intent of the n-th attempt: it is in the log before a byte of it is sent."""
+    charge = charge_of(created)
     return PaymentAttemptInitiated(
         attempt=attempt_id(created.id, number),
         channel=chosen.channel,
-        amount=created.amount,
-        currency=created.currency,
+        amount=charge.amount,
+        currency=charge.currency,
         token=created.method.token,
         merchant=created.merchant,
         order_reference=created.order_reference,
         capture=created.capture == "automatic",
-        method=created.method.type,
-        details=created.method.details,
+        method=charge.method,
+        details=charge.details,
         return_url=created.return_url,
         authenticate=authenticate,
     )

@@ -27,9 +27,16 @@ from ledger.store.append import Draft
 class NotLoaded(Exception):
     """Something that a decider asked for has to be read first."""
 
-    def __init__(self, *, account: str | None = None, stream: str | None = None, reference: str | None = None) -> None:
-        super().__init__(account or stream or reference)
-        self.account, self.stream, self.reference = account, stream, reference
+    def __init__(
+        self,
+        *,
+        account: str | None = None,
+        stream: str | None = None,
+        reference: str | None = None,
+        end_of: str | None = None,
+    ) -> None:
+        super().__init__(account or stream or reference or end_of)
+        self.account, self.stream, self.reference, self.end_of = account, stream, reference, end_of
 
 
 class Books:
@@ -43,6 +50,7 @@ class Books:
         self._known = accounts
         self._missing: set[str] = set()
         self._streams: dict[str, list[Recorded]] = {}
+        self._latest: dict[str, Recorded | None] = {}
         self._unread: dict[str, list[Recorded]] = {}
         self._references: dict[str, str | None] = {}
         # What takes each change back, as a function and its arguments: cheaper than closures, and there are many.
@@ -76,6 +84,17 @@ class Books:
         """All events of a stream, oldest first."""
         return [recorded.event for recorded in self.recorded(stream)]
 
+    def latest(self, stream: str) -> Recorded | None:
+        """The last event of a stream whose events each tell the whole state; None if it has none."""
+        known = self._streams.get(stream) or self._unread.get(stream)
+        if known:
+            return known[-1]
+        if stream in self._streams:
+            return None
+        if stream not in self._latest:
+            raise NotLoaded(end_of=stream)
+        return self._latest[stream]
+
     def reference_holder(self, reference: str) -> str | None:
         """The entry that carries this reference, if one does."""
         if reference not in self._references:
@@ -99,6 +118,9 @@ class Books:
         for stream, events in found.items():
             known = self._streams[stream] = self._unread.pop(stream, [])
             known[:0] = events  # The same list as before, from which a refusal takes back what was recorded.
+
+    def load_latest(self, found: dict[str, Recorded | None]) -> None:
+        self._latest |= found
 
     def load_references(self, found: dict[str, str | None]) -> None:
         self._references = found | self._references

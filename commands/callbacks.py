@@ -15,7 +15,19 @@ from commands.channel_results import command_for
 from commands.channels.channel import CallbackNotice
 from commands.envelope import Part, own_envelope
 from ledger import ids
-from ledger.ids import CAPTURE, CONTRACT, INCREMENT, PAYMENT, PAYOUT, REFUND, TOP_UP, VOID
+from ledger.ids import (
+    CAPTURE,
+    CLOSING,
+    CONTRACT,
+    INCREMENT,
+    PAYMENT,
+    PAYMENT_METHOD,
+    PAYOUT,
+    REFUND,
+    REPAYMENT,
+    TOP_UP,
+    VOID,
+)
 from ledger.store.schema import schema_of
 
 _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
@@ -26,12 +38,15 @@ _HAS_STREAM = "SELECT {book} FROM {schema}.events WHERE originator_id = {stream}
 _SUBJECTS = {
     PAYMENT: ("charge", "dispute"),
     TOP_UP: ("charge",),
+    REPAYMENT: ("charge",),
     REFUND: ("refund",),
     CAPTURE: ("change",),
     VOID: ("change",),
+    CLOSING: ("change",),
     INCREMENT: ("change",),
     PAYOUT: ("payout",),
     CONTRACT: ("contract",),
+    PAYMENT_METHOD: ("contract",),
 }
 
 

@@ -4,18 +4,46 @@ from collections.abc import Callable
 
 import msgspec
 
+from commands.changes import RecordChangeResult
 from commands.channels.channel import NotSent, Unknown, Verdict
+from commands.closings import RecordClosingResult
+from commands.confirmations import RecordConfirmationResult
+from commands.contract_results import RecordContractResult
 from commands.envelope import Command
 from commands.payments import RecordAttemptResult
+from commands.payouts import RecordPayoutResult
 from commands.refunds import RecordRefundResult
+from commands.repayments import RecordRepaymentResult
 from commands.top_ups import RecordTopUpResult
-from ledger.ids import PAYMENT, REFUND, TOP_UP
+from ledger.ids import (
+    CAPTURE,
+    CLOSING,
+    CONFIRMATION,
+    CONTRACT,
+    INCREMENT,
+    PAYMENT,
+    PAYMENT_METHOD,
+    PAYOUT,
+    REFUND,
+    REPAYMENT,
+    TOP_UP,
+    VOID,
+)
 
 # Who takes a channel's word about the ids that begin so: (subject, channel, verdict) -> the command.
 _TAKERS: dict[str, Callable[[str, str, Verdict], Command]] = {
+    CONTRACT: RecordContractResult,
+    PAYMENT_METHOD: RecordContractResult,
     PAYMENT: RecordAttemptResult,
+    CONFIRMATION: RecordConfirmationResult,
+    CLOSING: RecordClosingResult,
+    CAPTURE: RecordChangeResult,
+    VOID: RecordChangeResult,
+    INCREMENT: RecordChangeResult,
     TOP_UP: RecordTopUpResult,
+    REPAYMENT: RecordRepaymentResult,
     REFUND: RecordRefundResult,
+    PAYOUT: RecordPayoutResult,
 }
 _NEVER_TWICE_THE_SAME = ("at", "message", "channel_fee")
 

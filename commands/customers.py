@@ -6,11 +6,11 @@ from commands.books import Books
 from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
 from commands.merchants import check_party_id
-from commands.system_accounts import openings
+from commands.system_accounts import StreamEvents, openings
 from ledger.chart import wallet_available, wallet_frozen
 from ledger.currencies import asset_of
 from ledger.errors import CustomerNotFound, IdExistsDifferent, WalletExists
-from ledger.events.customers import CustomerCreated, WalletOpened, customer_stream
+from ledger.events.customers import CustomerCreated, CustomerDeleted, WalletOpened, customer_stream
 
 
 class CreateCustomer(Command, frozen=True):
@@ -48,7 +48,9 @@ class WalletReceipt(Receipt):
 
 
 def customer_exists(books: Books, customer: str) -> bool:
-    return bool(books.recorded(customer_stream(customer)))
+    """Whether something new may begin for the customer: it is known, and was not deleted."""
+    history = books.history(customer_stream(customer))
+    return bool(history) and not any(isinstance(event, CustomerDeleted) for event in history)
 
 
 def wallet_exists(books: Books, customer: str, currency: str) -> bool:
@@ -56,9 +58,18 @@ def wallet_exists(books: Books, customer: str, currency: str) -> bool:
     return books.find_account(wallet_available(customer, currency)) is not None
 
 
+def wallet_openings(books: Books, customer: str, currency: str) -> StreamEvents:
+    """What opens the customer's wallet in this currency; nothing where there is one."""
+    if wallet_exists(books, customer, currency):
+        return []
+    accounts = (wallet_available(customer, currency), wallet_frozen(customer, currency))
+    events = openings(books, ((account, currency) for account in accounts))
+    return [*events, (customer_stream(customer), WalletOpened(customer, currency))]
+
+
 def create(books: Books, command: CreateCustomer, envelope: Envelope) -> Decision:
     check_party_id(command.id)
-    if customer_exists(books, command.id):
+    if books.recorded(customer_stream(command.id)):
         raise IdExistsDifferent(f"There is a customer {command.id} already.", pointer="/id", customer=command.id)
     created = CustomerCreated(command.id, command.name, command.metadata)
     receipt = CustomerReceipt(id=command.id, name=command.name, metadata=command.metadata, created_at=books.now)
@@ -71,9 +82,7 @@ def open_wallet(books: Books, command: OpenWallet, envelope: Envelope) -> Decisi
         raise CustomerNotFound(customer=command.customer)
     if wallet_exists(books, command.customer, command.currency):
         raise WalletExists(pointer="/currency", customer=command.customer, currency=command.currency)
-    accounts = _accounts(command)
-    events = openings(books, ((account, command.currency) for account in accounts))
-    events.append((customer_stream(command.customer), WalletOpened(command.customer, command.currency)))
+    events = wallet_openings(books, command.customer, command.currency)
     receipt = WalletReceipt(customer=command.customer, currency=command.currency, opened_at=books.now)
     return Decision(events, receipt)
 

@@ -1,10 +1,53 @@
 """Deciders: every kind of command and who decides it."""
 
-from commands import accounts, customers, entries, holds, merchants, payments, periods, refunds, top_ups, transfers
+from msgspec.structs import replace
+
+from commands import (
+    accounts,
+    authorizations,
+    cancellations,
+    changes,
+    circuits,
+    closings,
+    coin_moves,
+    confirmations,
+    contract_results,
+    contracts,
+    credit_lines,
+    credit_losses,
+    customers,
+    entries,
+    funds,
+    fx,
+    fx_settlements,
+    holds,
+    merchants,
+    payment_methods,
+    payments,
+    payouts,
+    periods,
+    principals,
+    refunds,
+    repayments,
+    retries,
+    reviews,
+    revocations,
+    risk_lists,
+    risk_rules,
+    routing_rules,
+    scheduled_payments,
+    shares,
+    top_ups,
+    transfers,
+    treasury,
+    wallets,
+    webhooks,
+)
+from commands.contract_charges import settling
 from commands.envelope import Command
 from commands.handler import Decider
 
-DECIDERS: dict[type[Command], Decider] = (
+_DECIDERS: dict[type[Command], Decider] = (
     accounts.DECIDERS
     | transfers.DECIDERS
     | entries.DECIDERS
@@ -13,6 +56,41 @@ DECIDERS: dict[type[Command], Decider] = (
     | merchants.DECIDERS
     | customers.DECIDERS
     | top_ups.DECIDERS
+    | credit_lines.DECIDERS
+    | fx.DECIDERS
+    | fx_settlements.DECIDERS
+    | coin_moves.DECIDERS
+    | credit_losses.DECIDERS
+    | repayments.DECIDERS
     | payments.DECIDERS
+    | confirmations.DECIDERS
+    | closings.DECIDERS
+    | cancellations.DECIDERS
+    | authorizations.DECIDERS
+    | changes.DECIDERS
+    | revocations.DECIDERS
     | refunds.DECIDERS
+    | reviews.DECIDERS
+    | risk_lists.DECIDERS
+    | risk_rules.DECIDERS
+    | contracts.DECIDERS
+    | contract_results.DECIDERS
+    | payment_methods.DECIDERS
+    | scheduled_payments.DECIDERS
+    | payouts.DECIDERS
+    | principals.DECIDERS
+    | treasury.DECIDERS
+    | wallets.DECIDERS
+    | funds.DECIDERS
+    | shares.DECIDERS
+    | webhooks.DECIDERS
+    | routing_rules.DECIDERS
+    | retries.DECIDERS
+    | circuits.DECIDERS
 )
+# They move no payment, and there are many of them.
+_OF_THE_LEDGER = accounts.DECIDERS | transfers.DECIDERS | entries.DECIDERS | holds.DECIDERS | periods.DECIDERS
+DECIDERS: dict[type[Command], Decider] = {
+    kind: decider if kind in _OF_THE_LEDGER else replace(decider, decide=settling(decider.decide))
+    for kind, decider in _DECIDERS.items()
+}

@@ -28,6 +28,8 @@ class Needs(msgspec.Struct):
     accounts: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
+    """Streams of which the last event is enough."""
 
 
 class Decider(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ class _Batch:
         accounts: set[str] = set()
         streams: set[str] = set()
         references: set[str] = set()
+        latest: set[str] = set()
         for submission in submissions:
             for part in submission.parts:
                 needs = self.deciders[type(part.command)].needs(part.command)
@@ -87,14 +90,16 @@ class _Batch:
                 if needs.streams or needs.references:
                     streams.update(needs.streams)
                     references.update(needs.references)
-        self._load(accounts - self.books.known_accounts, streams, references)
+                    latest.update(needs.latest)
+        self._load(accounts - self.books.known_accounts, streams, references, latest)
         positions = [key.position for key in self.answered.values() if key.answer is None]
         self.retold = self.appending.events_at(positions)
 
-    def _load(self, accounts: set[str], streams: set[str], references: set[str]) -> None:
+    def _load(self, accounts: set[str], streams: set[str], references: set[str], latest: set[str]) -> None:
         self.books.load_accounts(self.appending.accounts(accounts))
         self.books.load_streams(self.appending.streams(streams))
         self.books.load_references(self.appending.references(references))
+        self.books.load_latest(self.appending.latest(latest))
 
     def answer(self, submission: Submission) -> list[Answer]:
         told = None
@@ -148,7 +153,9 @@ class _Batch:
                 answer = self._decide(part)
             except NotLoaded as missing:
                 self.books.undo_to(mark)
-                self._load(_one(missing.account), _one(missing.stream), _one(missing.reference))
+                self._load(
+                    _one(missing.account), _one(missing.stream), _one(missing.reference), _one(missing.end_of)
+                )
                 continue
             except Refusal as refusal:
                 self.books.undo_to(mark)

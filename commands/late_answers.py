@@ -12,9 +12,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from commands.outcomes import Outcomes, View
+from commands.outcomes import STILL_TO_COME, Outcomes, View
 from ledger.events.event import Recorded
-from ledger.payment import PROCESSING
 from ledger.store.connection import in_book
 
 PATIENCE_S = 2.5
@@ -48,16 +47,17 @@ async def first_answer(
     show: Callable[[list[Recorded]], View],
     *,
     patience_s: float = PATIENCE_S,
+    settled: int = CREATED,
 ) -> tuple[int, bytes]:
     """The answer to a command whose outcome was still to come (status 202): with the outcome if it comes in time.
 
-    `show` makes the view of the payment, refund or top-up from its stream. 201 with an outcome, 202 while processing.
+    `show` makes the view of the payment, refund or top-up from its stream. Status `settled` with an outcome, else 202.
     """
     async with pool.connection() as connection:
         stands = await find(connection, book, key)
     if stands is not None:
         return stands
     view = await outcomes.settled(book, stream, show, patience_s)
-    status = ACCEPTED if view.status == PROCESSING else CREATED
+    status = ACCEPTED if view.status in STILL_TO_COME else settled
     async with pool.connection() as connection:
         return await fix(connection, book, key, status, msgspec.json.encode(view))

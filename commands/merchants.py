@@ -8,11 +8,14 @@ from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
 from ledger.currencies import ASSETS
 from ledger.errors import CurrencyUnknown, FieldInvalid, IdExistsDifferent, MerchantUnknown
-from ledger.events.merchants import FeeTerms, MerchantCreated, merchant_stream
+from ledger.events.merchants import FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
 from ledger.money import BASIS_POINTS, LARGEST
 
 # An id becomes one segment of the ids of system accounts: no colon, and short enough for all of them.
 _PARTY_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,47}")
+
+
+MOST_DAYS = 1_000
 
 
 class CreateMerchant(Command, frozen=True):
@@ -23,6 +26,7 @@ class CreateMerchant(Command, frozen=True):
     fee: FeeTerms
     settlement_currency: str
     metadata: dict[str, str] = {}
+    settlement: SettlementTerms = SettlementTerms()
 
 
 class MerchantReceipt(Receipt):
@@ -33,6 +37,7 @@ class MerchantReceipt(Receipt):
     fee: FeeTerms = FeeTerms(0, 0)
     settlement_currency: str = ""
     metadata: dict[str, str] = {}
+    settlement: SettlementTerms = SettlementTerms()
     created_at: datetime | None = None
 
 
@@ -61,18 +66,31 @@ def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decisio
         raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer="/fee/percent_bps")
     if not 0 <= command.fee.fixed <= LARGEST:
         raise FieldInvalid("A fixed fee is not negative.", pointer="/fee/fixed")
+    _check_settlement(command.settlement)
     if books.recorded(merchant_stream(command.id)):
         raise IdExistsDifferent(f"There is a merchant {command.id} already.", pointer="/id", merchant=command.id)
-    created = MerchantCreated(command.id, command.name, command.fee, command.settlement_currency, command.metadata)
+    created = MerchantCreated(
+        command.id, command.name, command.fee, command.settlement_currency, command.metadata, command.settlement
+    )
     receipt = MerchantReceipt(
         id=command.id,
         name=command.name,
         fee=command.fee,
         settlement_currency=command.settlement_currency,
         metadata=command.metadata,
+        settlement=command.settlement,
         created_at=books.now,
     )
     return Decision([(merchant_stream(command.id), created)], receipt)
+
+
+def _check_settlement(terms: SettlementTerms) -> None:
+    if not 0 <= terms.days <= MOST_DAYS or not 0 <= terms.reserve_days <= MOST_DAYS:
+        raise FieldInvalid(f"Funds wait for 0 to {MOST_DAYS} days.", pointer="/settlement/days")
+    if not 0 <= terms.reserve_bps <= BASIS_POINTS:
+        raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer="/settlement/reserve_bps")
+    if not 0 <= terms.payout_fee <= LARGEST or not 0 <= (terms.approve_above or 0) <= LARGEST:
+        raise FieldInvalid("A sum is not negative.", pointer="/settlement/payout_fee")
 
 
 def _needs(command: CreateMerchant) -> Needs:

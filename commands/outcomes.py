@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.contract_state import CONFIRMING, DRAFT
 from ledger.events.event import Recorded
 from ledger.payment import PROCESSING
 from ledger.store import read
@@ -20,6 +21,8 @@ from ledger.store.connection import in_book
 
 logger = logging.getLogger(__name__)
 
+# While a channel is being asked.
+STILL_TO_COME = (PROCESSING, DRAFT, CONFIRMING)
 _LOOK_S = 0.02
 _VERSIONS = """
 SELECT originator_id, max(originator_version)
@@ -34,7 +37,7 @@ class View(Protocol):
 
     @property
     def status(self) -> str:
-        """`processing` while the outcome is not known."""
+        """One of STILL_TO_COME while the outcome is not known."""
 
 
 _View = TypeVar("_View", bound=View)
@@ -58,7 +61,7 @@ class Outcomes:
     async def settled(
         self, book: str, stream: str, show: Callable[[list[Recorded]], _View], patience_s: float
     ) -> _View:
-        """What `show` makes of the stream once that is no longer `processing`, or when patience ends."""
+        """What `show` makes of the stream once its outcome is known, or when patience ends."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience_s
         while True:
@@ -66,7 +69,7 @@ class Outcomes:
                 history = await read.stream(connection, book, stream)
             view = show(history)
             left_s = deadline - loop.time()
-            if view.status != PROCESSING or left_s <= 0 or not await self._grown(book, stream, len(history), left_s):
+            if view.status not in STILL_TO_COME or left_s <= 0 or not await self._grown(book, stream, len(history), left_s):
                 return view
 
     async def _grown(self, book: str, stream: str, seen: int, patience_s: float) -> bool:

@@ -10,20 +10,17 @@ from commands.channel_facts import check_amount, imagined, is_news, with_effect,
 from commands.channels.channel import RefundDeclined, Refunded, Unknown, Verdict, as_asked
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
+from commands.refund_ways import RefundBegun, refund_of
 from commands.system_accounts import with_accounts
-from ledger.chart import merchant_pending
 from ledger.errors import PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
-from ledger.events.event import Event
 from ledger.events.refunds import (
     RefundFailed,
-    RefundPaidToWallet,
-    RefundRequested,
     RefundSucceeded,
     RefundUnanswered,
     RefundUnapplied,
 )
 from ledger.ids import REFUND, child_id, stream_of
-from ledger.payment import PROCESSING, SUCCEEDED, Payment, Refund
+from ledger.payment import PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, Payment, Refund
 from ledger.payment_state import fold
 from ledger.payment_views import refund_view
 
@@ -48,7 +45,7 @@ def request(books: Books, command: RequestRefund, envelope: Envelope) -> Decisio
     payment = fold(books.recorded(command.payment)) if command.payment.startswith("pay_") else None
     if payment is None:
         raise PaymentNotFound(payment=command.payment)
-    if payment.status != SUCCEEDED:
+    if payment.status not in (SUCCEEDED, PARTIALLY_CAPTURED):
         raise PaymentStateInvalid(
             f"Only a payment that has succeeded is given back; this one is {payment.status}.",
             payment=command.payment,
@@ -61,53 +58,27 @@ def request(books: Books, command: RequestRefund, envelope: Envelope) -> Decisio
     # Measured against the capture and every refund that has not failed: only money we hold can go back.
     if amount > payment.refundable or amount == 0:
         raise RefundExceedsPayment(pointer="/amount", amount=amount, refundable=payment.refundable)
-    name = child_id(REFUND, command.payment, len(payment.refunds) + 1)
-    short = _short(books, payment, amount)
-    attempt = payment.paying_attempt
-    created = payment.created
-    event: Event
-    if attempt is not None:
-        event = RefundRequested(
-            id=name,
-            payment=created.id,
-            merchant=created.merchant,
-            channel=attempt.channel,
-            attempt=attempt.id,
-            channel_reference=attempt.reference,
-            amount=amount,
-            currency=created.currency,
-            short=short,
-            reason=command.reason,
-        )
-    elif created.customer is not None:
-        event = RefundPaidToWallet(
-            id=name,
-            payment=created.id,
-            merchant=created.merchant,
-            customer=created.customer,
-            amount=amount,
-            currency=created.currency,
-            short=short,
-            reason=command.reason,
-        )
-    else:
-        raise AssertionError(f"{created.id} was paid by nobody")
-    view = refund_view(imagined(books, command.payment, [event]), name)
+    event = refund_event(books, payment, amount, command.reason)
+    view = refund_view(imagined(books, command.payment, [event]), event.id)
     view.position = None
-    return Decision(with_accounts(books, [(command.payment, event)]), view, status=201 if attempt is None else 202)
+    status = 202 if view.status == PROCESSING else 201
+    return Decision(with_accounts(books, [(command.payment, event)]), view, status=status)
 
 
-def _short(books: Books, payment: Payment, amount: int) -> int:
-    """How much of the amount the merchant's sales do not cover."""
-    sales = books.find_account(merchant_pending(payment.created.merchant, payment.created.currency))
-    covered = 0 if sales is None else max(0, sales.available)
-    return max(0, amount - covered)
+def refund_event(books: Books, payment: Payment, amount: int, reason: str) -> RefundBegun:
+    """How this refund, which is allowed, begins.
+
+    Where a payment was captured in parts, one refund still is one errand: it names the charge, and its channel spreads
+    it over the captures as it does for a payer's bank. Spread by us, one refund could half fail.
+    """
+    name = child_id(REFUND, payment.created.id, len(payment.refunds) + 1)
+    return refund_of(books, payment, name, amount, reason)
 
 
 def record_result(books: Books, command: RecordRefundResult, envelope: Envelope) -> Decision:
     payment, refund, channel = _payment_and_refund(books, command)
     stream, created = payment.created.id, payment.created
-    verdict = as_asked(command.verdict, refund.amount, created.currency)
+    verdict = as_asked(command.verdict, refund.by_channel, created.currency)
     match verdict:
         case Refunded() if verdict.channel_reference in (refund.reference, *refund.unapplied):
             return without_effect(refund.id, "duplicate", payment.position)
@@ -116,7 +87,7 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
                 id=refund.id,
                 channel=channel,
                 channel_reference=verdict.channel_reference,
-                amount=refund.amount,
+                amount=refund.by_channel,
                 currency=created.currency,
                 because=f"the refund has {refund.status} already",
             )
@@ -127,17 +98,24 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
                 merchant=created.merchant,
                 channel=channel,
                 channel_reference=verdict.channel_reference,
-                amount=refund.amount,
+                amount=refund.by_channel,
                 currency=created.currency,
+                to_wallet=refund.to_wallet,
+                customer=created.customer if refund.to_wallet else None,
             )
             return with_effect(books, stream, [succeeded], refund.id, "recorded")
         case RefundDeclined() if refund.status == PROCESSING:
             failed = RefundFailed(
                 id=refund.id,
                 merchant=created.merchant,
-                amount=refund.amount,
+                amount=refund.by_channel,
                 currency=created.currency,
                 short=refund.short,
+                from_available=refund.from_available,
+                to_wallet=refund.to_wallet,
+                exchange=refund.exchange,
+                # Only the position between two currencies is kept by channel.
+                channel="" if refund.exchange is None else channel,
                 group=verdict.reason,
                 message=verdict.message,
             )

@@ -6,16 +6,44 @@ from commands.books import Books
 from ledger.accounts import SYSTEM_PREFIX
 from ledger.chart import code_of, system_account
 from ledger.events.accounts import AccountOpened, account_stream
+from ledger.events.authorizations import AuthorizationExpired
 from ledger.events.event import Event
+from ledger.events.payments import (
+    PaymentCanceled,
+    PaymentExpired,
+    PaymentFailed,
+    PaymentRejected,
+    PaymentWalletUnfrozen,
+)
+from ledger.events.voids import AuthorizationVoided
+from ledger.payment_state import fold
 from ledger.posting_rules import movements_for
 
 StreamEvents = list[tuple[str, Event]]
 
 
 def with_accounts(books: Books, events: StreamEvents) -> StreamEvents:
-    """The events, behind the opening of each system account that they post to and that is not there yet."""
+    """The events, behind the opening of each system account that they post to and that is not there yet.
+
+    What a mixed payment set aside in a wallet is let go of with whatever ends the payment unpaid.
+    """
+    events = [*events, *_let_go(books, events)]
     posted = [(movement.account, movement.currency) for _, event in events for movement in movements_for(event)]
     return openings(books, posted) + events
+
+
+def _let_go(books: Books, events: StreamEvents) -> StreamEvents:
+    found: StreamEvents = []
+    for stream, event in events:
+        ended = isinstance(event, PaymentFailed | PaymentCanceled | PaymentExpired | PaymentRejected)
+        if ended or (isinstance(event, AuthorizationExpired | AuthorizationVoided) and event.amount):
+            payment = fold(books.recorded(stream))
+            if payment is not None and payment.frozen and payment.created.customer is not None:
+                unfrozen = PaymentWalletUnfrozen(
+                    payment.created.customer, payment.frozen, payment.created.currency
+                )
+                found.append((stream, unfrozen))
+    return found
 
 
 def openings(books: Books, accounts: Iterable[tuple[str, str]]) -> StreamEvents:

@@ -4,6 +4,7 @@ RequestTopUp ──▶ processing ──RecordTopUpResult──▶ succeeded | f
 """
 
 from commands.books import Books
+from commands.channel_choice import chosen_for, streams_of_routing
 from commands.channel_facts import (
     NOT_SENT_GROUP,
     check_amount,
@@ -18,7 +19,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.policies.fees import channel_fee
 from commands.policies.products import TOP_UP_METHODS
-from commands.policies.routing import route
+from commands.policies.routing import RoutingFacts
 from ledger.chart import wallet_available
 from ledger.currencies import asset_of
 from ledger.errors import CustomerNotFound, MethodNotSupported, TopUpNotFound, WalletNotFound
@@ -35,6 +36,9 @@ from ledger.ids import stream_of
 from ledger.payment import PROCESSING, SUCCEEDED
 from ledger.payment_views import top_up_view
 from ledger.top_up_state import TopUp, fold
+
+# What routing rules know a top-up by.
+PRODUCT = "top_up"
 
 
 class RequestTopUp(Command, frozen=True):
@@ -64,7 +68,7 @@ def request(books: Books, command: RequestTopUp, envelope: Envelope) -> Decision
         raise CustomerNotFound(customer=command.customer)
     if not wallet_exists(books, command.customer, command.currency):
         raise WalletNotFound(customer=command.customer, currency=command.currency)
-    chosen = route(command.method.type)
+    chosen = chosen_for(books, _facts(command))
     requested = TopUpRequested(
         id=command.id,
         customer=command.customer,
@@ -78,6 +82,12 @@ def request(books: Books, command: RequestTopUp, envelope: Envelope) -> Decision
     view = top_up_view(imagined(books, command.id, [requested]))
     view.position = None
     return Decision([(command.id, requested)], view, status=202)
+
+
+def _facts(command: RequestTopUp) -> RoutingFacts:
+    return RoutingFacts(
+        command.id, PRODUCT, command.method.type, command.amount, command.currency, customer=command.customer
+    )
 
 
 def record_result(books: Books, command: RecordTopUpResult, envelope: Envelope) -> Decision:
@@ -134,6 +144,7 @@ def _request_needs(command: RequestTopUp) -> Needs:
     return Needs(
         accounts=(wallet_available(command.customer, command.currency),),
         streams=(command.id, customer_stream(command.customer)),
+        latest=streams_of_routing(command.method.type),
     )
 
 

@@ -25,13 +25,17 @@ _CODE_LENGTH = 64
 
 
 class Kind(StrEnum):
-    """The five kinds of the accounting equation."""
+    """The five kinds of the accounting equation, and memo: beside it, for what is neither owned nor owed.
+
+    Memo accounts come in pairs that sum to zero among themselves. Only the chart has them; no caller opens one.
+    """
 
     ASSET = "asset"
     LIABILITY = "liability"
     EQUITY = "equity"
     REVENUE = "revenue"
     EXPENSE = "expense"
+    MEMO = "memo"
 
 
 class Status(StrEnum):
@@ -42,7 +46,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-DEBIT_NORMAL = frozenset({Kind.ASSET, Kind.EXPENSE})
+DEBIT_NORMAL = frozenset({Kind.ASSET, Kind.EXPENSE, Kind.MEMO})
 _OPEN = Status.OPEN.value  # a look into an enum costs more than the rest of its comparison
 
 

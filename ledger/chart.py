@@ -12,19 +12,39 @@ from ledger.accounts import SYSTEM_PREFIX, Account, Kind
 class Code(Enum):
     """Account code, name, kind, and whether the balance may not fall below zero."""
 
+    BANK_OWN = ("1010", "bank own", Kind.ASSET, False)
+    BANK_CLIENT = ("1020", "bank client", Kind.ASSET, False)
     CHANNEL_RECEIVABLE = ("1110", "channel receivable", Kind.ASSET, False)
+    CHANNEL_SETTLEMENT_PENDING = ("1120", "channel settlement pending", Kind.ASSET, False)
+    CHANNEL_PREFUNDED = ("1140", "channel prefunded", Kind.ASSET, False)
     MERCHANT_RECEIVABLE = ("1210", "merchant receivable", Kind.ASSET, False)
+    CREDIT_PRINCIPAL = ("1220", "credit principal", Kind.ASSET, True)
+    CREDIT_INTEREST_RECEIVABLE = ("1221", "credit interest receivable", Kind.ASSET, True)
+    # A contra account of assets: it stands on the credit side.
+    CREDIT_ALLOWANCE = ("1229", "credit allowance", Kind.ASSET, False)
+    COIN_CUSTODY = ("1310", "crypto custody", Kind.ASSET, False)
+    FX_POSITION = ("1410", "fx position", Kind.ASSET, False)
     SUSPENSE_DEBIT = ("1910", "suspense debit", Kind.ASSET, False)
     WALLET_AVAILABLE = ("2010", "wallet available", Kind.LIABILITY, True)
     WALLET_FROZEN = ("2020", "wallet frozen", Kind.LIABILITY, True)
     MERCHANT_PENDING = ("2110", "merchant pending", Kind.LIABILITY, False)
     MERCHANT_AVAILABLE = ("2120", "merchant available", Kind.LIABILITY, True)
     MERCHANT_RESERVE = ("2130", "merchant reserve", Kind.LIABILITY, True)
+    MERCHANT_DISPUTE_HOLD = ("2140", "merchant dispute hold", Kind.LIABILITY, True)
     REFUND_IN_TRANSIT = ("2210", "refund in transit", Kind.LIABILITY, True)
     PAYOUT_IN_TRANSIT = ("2220", "payout in transit", Kind.LIABILITY, True)
+    AGENCY_IN_TRANSIT = ("2230", "agency in transit", Kind.LIABILITY, True)
+    AGENCY_BALANCE = ("2235", "agency principal balance", Kind.LIABILITY, True)
     UNAPPLIED_RECEIPTS = ("2310", "unapplied receipts", Kind.LIABILITY, True)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
+    FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
+    CREDIT_INTEREST = ("4040", "credit interest", Kind.REVENUE, False)
     CHANNEL_FEE = ("5010", "channel fee", Kind.EXPENSE, False)
+    FX_LOSS = ("5040", "fx loss", Kind.EXPENSE, False)
+    CREDIT_LOSS = ("5050", "credit loss", Kind.EXPENSE, False)
+    SUBSIDY = ("5070", "subsidy", Kind.EXPENSE, False)
+    AUTHORIZED = ("9010", "authorized", Kind.MEMO, True)
+    AUTHORIZED_CONTRA = ("9019", "authorized contra", Kind.MEMO, False)
 
     def __init__(self, number: str, title: str, kind: Kind, never_negative: bool) -> None:
         self.number = number
@@ -58,12 +78,43 @@ def merchant_reserve(merchant: str, currency: str) -> str:
     return account_id(Code.MERCHANT_RESERVE, merchant, currency=currency)
 
 
+def merchant_dispute_hold(merchant: str, currency: str) -> str:
+    return account_id(Code.MERCHANT_DISPUTE_HOLD, merchant, currency=currency)
+
+
 def merchant_receivable(merchant: str, currency: str) -> str:
     return account_id(Code.MERCHANT_RECEIVABLE, merchant, currency=currency)
 
 
 def payout_in_transit(merchant: str, currency: str) -> str:
     return account_id(Code.PAYOUT_IN_TRANSIT, merchant, currency=currency)
+
+
+def withdrawal_in_transit(customer: str, currency: str) -> str:
+    """Beside those of merchants: a customer may have a merchant's id."""
+    return account_id(Code.PAYOUT_IN_TRANSIT, "wallet", customer, currency=currency)
+
+
+def agency_in_transit(principal: str, currency: str) -> str:
+    return account_id(Code.AGENCY_IN_TRANSIT, principal, currency=currency)
+
+
+def agency_balance(principal: str, currency: str) -> str:
+    return account_id(Code.AGENCY_BALANCE, principal, currency=currency)
+
+
+def channel_prefunded(channel: str, currency: str) -> str:
+    return account_id(Code.CHANNEL_PREFUNDED, channel, currency=currency)
+
+
+def bank_client(bank_account: str, currency: str) -> str:
+    """The client money at one of our bank accounts."""
+    return account_id(Code.BANK_CLIENT, bank_account, currency=currency)
+
+
+def bank_own(bank_account: str, currency: str) -> str:
+    """Our own money at one of our bank accounts."""
+    return account_id(Code.BANK_OWN, bank_account, currency=currency)
 
 
 def merchant_fee(product: str, currency: str) -> str:
@@ -82,12 +133,67 @@ def suspense_debit(channel: str, currency: str) -> str:
     return account_id(Code.SUSPENSE_DEBIT, channel, currency=currency)
 
 
+def authorized(channel: str, currency: str) -> str:
+    """What the channel holds for us and nobody has taken: beside the books."""
+    return account_id(Code.AUTHORIZED, channel, currency=currency)
+
+
+def authorized_contra(channel: str, currency: str) -> str:
+    return account_id(Code.AUTHORIZED_CONTRA, channel, currency=currency)
+
+
 def wallet_available(customer: str, currency: str) -> str:
     return account_id(Code.WALLET_AVAILABLE, customer, currency=currency)
 
 
 def wallet_frozen(customer: str, currency: str) -> str:
     return account_id(Code.WALLET_FROZEN, customer, currency=currency)
+
+
+def credit_principal(customer: str, currency: str) -> str:
+    return account_id(Code.CREDIT_PRINCIPAL, customer, currency=currency)
+
+
+def credit_interest_receivable(customer: str, currency: str) -> str:
+    """Interest and instalment fees that are due and not paid."""
+    return account_id(Code.CREDIT_INTEREST_RECEIVABLE, customer, currency=currency)
+
+
+def credit_allowance(customer: str, currency: str) -> str:
+    return account_id(Code.CREDIT_ALLOWANCE, customer, currency=currency)
+
+
+def credit_interest(product: str, currency: str) -> str:
+    return account_id(Code.CREDIT_INTEREST, product, currency=currency)
+
+
+def credit_loss(cause: str, currency: str) -> str:
+    return account_id(Code.CREDIT_LOSS, cause, currency=currency)
+
+
+def settlement_pending(channel: str, currency: str) -> str:
+    return account_id(Code.CHANNEL_SETTLEMENT_PENDING, channel, currency=currency)
+
+
+def coin_custody(channel: str, coin: str) -> str:
+    return account_id(Code.COIN_CUSTODY, channel, currency=coin)
+
+
+def fx_position(channel: str, units: tuple[str, str], unit: str) -> str:
+    """The position between two units at one channel, in one of them: its two accounts become zero together."""
+    return account_id(Code.FX_POSITION, channel, "-".join(units).lower(), currency=unit)
+
+
+def fx_gain(channel: str, currency: str) -> str:
+    return account_id(Code.FX_GAIN, channel, currency=currency)
+
+
+def fx_loss(channel: str, currency: str) -> str:
+    return account_id(Code.FX_LOSS, channel, currency=currency)
+
+
+def subsidy(product: str, currency: str) -> str:
+    return account_id(Code.SUBSIDY, product, currency=currency)
 
 
 _CODES = {code.number: code for code in Code}

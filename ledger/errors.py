@@ -516,8 +516,118 @@ class RefundNotFound(NotFound):
     """There is no such refund in this book."""
 
 
+class CreditLineNotFound(NotFound):
+    """The customer has no credit line in this currency."""
+
+
+class CreditLineExists(Conflict):
+    """The customer has a credit line in this currency already."""
+
+
+class CreditLineUnknown(Invalid):
+    """The customer that is named has no credit line in this currency."""
+
+
+class CreditLimitExceeded(Conflict):
+    """The purchase is greater than what is left of the credit line."""
+
+
+class InterestNotDue(Conflict):
+    """Interest is charged for a month in which the line was open, and not ahead of time."""
+
+
+class InterestChargedAlready(Conflict):
+    """Interest for this month was charged."""
+
+
+class CreditLossNotFound(NotFound):
+    """There is no such proposal that waits for a decision."""
+
+
+class LossExceedsPrincipal(Invalid):
+    """No more principal is given up than is owed."""
+
+
+class SecondPersonRequired(Forbidden):
+    """Somebody else than who proposed it has to agree."""
+
+
+class RepaymentNotFound(NotFound):
+    """There is no such repayment in this book."""
+
+
 class PaymentStateInvalid(Conflict):
     """The payment is not in a state that allows this."""
+
+
+class AuthExpired(Conflict):
+    """The authorization has expired: nothing is held any more."""
+
+
+class CaptureExceedsAuthorization(Invalid):
+    """A capture takes no more than is held and not under another capture."""
+
+
+class ChangeUnderWay(Conflict):
+    """Something else about this authorization is still under way at the channel."""
+
+
+class ChangeNotSupported(Invalid):
+    """The channel that holds the money cannot do this."""
+
+
+class ChangeNotFound(NotFound):
+    """There is no such capture, void or increment in this book."""
+
+
+class RefundNotSupported(Conflict):
+    """What was paid in this way cannot be given back."""
+
+
+class QuoteUnknown(Invalid):
+    """The quote that is named does not exist in this book."""
+
+
+class QuoteNotFound(NotFound):
+    """There is no such quote in this book."""
+
+
+class QuoteExpired(Refusal):
+    """The quote has expired; ask for a new one."""
+
+    status = 410
+
+
+class QuoteUsed(Conflict):
+    """A quote is for one payment, and this one is taken."""
+
+
+class QuoteMismatch(Invalid):
+    """The quote is for another amount or other currencies."""
+
+
+class RateUnknown(Invalid):
+    """There is no rate between these currencies."""
+
+
+class ExchangeSettledAlready(Conflict):
+    """What the channel settled it for is known already."""
+
+
+class CoinNotSupported(Invalid):
+    """This coin is not taken."""
+
+
+class SaleExceedsPosition(Conflict):
+    """No more coins are sold than payments brought and were not sold yet."""
+
+
+class CoinsNotUnapplied(Conflict):
+    """No more coins are given back than are kept apart for this payment."""
+
+
+class CapExceeded(Conflict):
+    """This way of paying takes no more, by its terms."""
 
 
 class RefundExceedsPayment(Invalid):
@@ -536,8 +646,158 @@ class CaptureNotSupported(Invalid):
     """This payment product is not captured in this way."""
 
 
+class BankUnknown(Invalid):
+    """The bank that is named is not on the list of banks."""
+
+
+class BankUnavailable(Unavailable):
+    """The bank that is named is out of order at the moment."""
+
+    retry_after_s = 60
+
+
+class AmountOutsideLimits(Invalid):
+    """The amount is below or above what this way to pay takes."""
+
+
 class FeeExceedsAmount(Invalid):
     """The merchant fee is greater than the payment."""
+
+
+class RiskRuleInvalid(Invalid):
+    """A rule's condition cannot be understood, or is not a question that is answered with true or false."""
+
+
+class RiskListEntryNotFound(NotFound):
+    """This value does not stand on this list."""
+
+
+class ReviewNotFound(NotFound):
+    """There is no such review in this book."""
+
+
+class ReviewNotOpen(Conflict):
+    """The review is decided already."""
+
+
+class ReviewNotDue(Conflict):
+    """The review's deadline has not passed, or it is decided already."""
+
+
+class FourEyesNeeded(Forbidden):
+    """Whoever created the payment may not approve it: somebody else has to."""
+
+
+class ContractNotFound(NotFound):
+    """There is no such contract in this book."""
+
+
+class ContractUnknown(Invalid):
+    """The contract that is named does not exist in this book."""
+
+
+class ContractMismatch(Invalid):
+    """The contract is one of other parties."""
+
+
+class ContractNotActive(Conflict):
+    """Nothing can be charged under this contract: it is not active."""
+
+
+class ContractUsedUp(Conflict):
+    """The contract was for one charge, and that is made."""
+
+
+class ContractLimitExceeded(Invalid):
+    """The charge would exceed a limit of the contract."""
+
+
+class ContractStateInvalid(Conflict):
+    """The contract is not in a state that allows this."""
+
+
+class ContractAlreadyEnded(Conflict):
+    """The contract is over already."""
+
+
+class ContractNotDue(Conflict):
+    """The contract's time has not run out."""
+
+
+class PaymentNotDue(Conflict):
+    """The payment is for a later time, or has begun."""
+
+
+class ScheduleInPast(Invalid):
+    """A payment is scheduled for a time in the future."""
+
+
+class ScheduleNotSupported(Invalid):
+    """Only payments under a contract are scheduled for later."""
+
+
+class PaymentMethodNotFound(NotFound):
+    """There is no such payment method in this book."""
+
+
+class PaymentMethodUnknown(Invalid):
+    """The payment method that is named is not an active one of this customer."""
+
+
+class PaymentMethodInUse(Conflict):
+    """A contract that is not over is charged with this payment method."""
+
+
+class CustomerHasFunds(Conflict):
+    """The customer has money in a wallet."""
+
+
+class CustomerHasContracts(Conflict):
+    """The customer has contracts or payment methods that are not over."""
+
+
+class PayoutNotFound(NotFound):
+    """There is no such payout in this book."""
+
+
+class PayoutStateInvalid(Conflict):
+    """The payout is not in a state that allows this."""
+
+
+class PrincipalNotFound(NotFound):
+    """There is no such principal in this book."""
+
+
+class PrincipalUnknown(Invalid):
+    """The principal that is named does not exist in this book."""
+
+
+class FreezeNotFound(NotFound):
+    """This wallet has no such freeze."""
+
+
+class FreezeNotActive(Conflict):
+    """The freeze was released already."""
+
+
+class ShareNotFound(NotFound):
+    """This payment has no such share."""
+
+
+class ShareExceedsPayment(Invalid):
+    """Shares and the fee together are no more than what was captured."""
+
+
+class ShareExceedsReturn(Invalid):
+    """No more of a share is returned than was shared."""
+
+
+class ReleaseOvertaken(Unavailable):
+    """Funds of this merchant were released a moment ago."""
+
+
+class SweepExceedsEarned(Invalid):
+    """No more is swept than what was earned."""
 
 
 class ChannelNotFound(NotFound):
@@ -546,6 +806,22 @@ class ChannelNotFound(NotFound):
 
 class ChannelUnavailable(Unavailable):
     """No channel can take this payment at the moment."""
+
+
+class RoutingRulesInvalid(Invalid):
+    """The routing rules cannot be used as they stand; each thing that is wrong with them is named."""
+
+
+class RoutingRulesNotFound(NotFound):
+    """There are no routing rules of this version in this book."""
+
+
+class RoutingRulesNotActive(Conflict):
+    """No routing rules are active."""
+
+
+class RetryNotAllowed(Conflict):
+    """This payment is not tried again."""
 
 
 class SignatureMalformed(BadRequest):
@@ -565,6 +841,22 @@ class CallbackUnreadable(Invalid):
 
 
 # --- the service ----------------------------------------------------------------------------------------------------
+
+
+class WebhookEndpointNotFound(NotFound):
+    """There is no such webhook endpoint in this book."""
+
+
+class WebhookEndpointStateInvalid(Conflict):
+    """The webhook endpoint is not in a state that allows this."""
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """There is no such delivery to this webhook endpoint."""
+
+
+class UrlNotAllowed(Invalid):
+    """An address is https://host[:port]/path on the public internet, without a user in it, at most 500 characters."""
 
 
 class BookNotFound(NotFound):

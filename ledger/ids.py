@@ -12,18 +12,32 @@ HOLD = "hold_"
 PAYMENT = "pay_"
 REFUND = "ref_"
 TOP_UP = "top_"
+REPAYMENT = "rep_"
+QUOTE = "fxq_"
+COIN_MOVE = "coin_"
 PAYOUT = "po_"
+WALLET_TRANSFER = "wtr_"
+FREEZE = "frz_"
+SHARE = "shr_"
+PRINCIPAL = "pri_"
+FUNDING = "fnd_"
+FLOAT_FEED = "flt_"
+SWEEP = "swp_"
 CONTRACT = "con_"
+PAYMENT_METHOD = "pm_"
 CAPTURE = "cap_"
 VOID = "void_"
 INCREMENT = "inc_"
 CONFIRMATION = "cfm_"
+CLOSING = "close_"
 DISPUTE = "dis_"
 SIGNING = "sig_"
 ENDING = "end_"
+REVIEW = "rev_"
 MERCHANT = "mer_"
 CUSTOMER = "cus_"
 ACCOUNT = "acc_"
+WEBHOOK_ENDPOINT = "whe_"
 CORRELATION = "cor_"
 
 # What is recorded in the stream of something else carries that one's digits and a number: `ref_0193…-2` is the second
@@ -34,7 +48,10 @@ _PARENTS = {
     VOID: PAYMENT,
     INCREMENT: PAYMENT,
     CONFIRMATION: PAYMENT,
+    CLOSING: PAYMENT,
     DISPUTE: PAYMENT,
+    REVIEW: PAYMENT,
+    SHARE: PAYMENT,
     SIGNING: CONTRACT,
     ENDING: CONTRACT,
 }
@@ -86,7 +103,7 @@ def stream_of(subject: str) -> str:
     Empty where it is no id of such a kind; what begins a stream itself (`po_…`) is its own.
     """
     prefix = subject[: subject.find("_") + 1]
-    if prefix in (PAYOUT, CONTRACT) and "-" not in subject:
+    if prefix in (PAYOUT, CONTRACT, PAYMENT_METHOD) and "-" not in subject:
         return subject
     parent, dash, number = subject.rpartition("-")
     if not (prefix and dash and number.isascii() and number.isdigit()):

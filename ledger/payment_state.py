@@ -14,10 +14,19 @@ from msgspec.structs import replace
 
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCreated
-from ledger.evolving import payments, refunds
+from ledger.evolving import authorizations, coins, confirmations, payments, products, refunds, reviews, shares
 from ledger.payment import Payment
 
-_EVOLVERS = payments.EVOLVERS | refunds.EVOLVERS
+_EVOLVERS = (
+    payments.EVOLVERS
+    | products.EVOLVERS
+    | coins.EVOLVERS
+    | authorizations.EVOLVERS
+    | confirmations.EVOLVERS
+    | refunds.EVOLVERS
+    | reviews.EVOLVERS
+    | shares.EVOLVERS
+)
 # Every event that a payment's stream may hold.
 EVENTS: frozenset[type[Event]] = frozenset({PaymentCreated, *_EVOLVERS})
 

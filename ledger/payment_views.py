@@ -6,14 +6,20 @@ oldest first. Whoever keeps the state between events uses `payment_view_of(payme
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal, cast
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ledger import payment_state, top_up_state
-from ledger.declines import Failure, failure_of
+from ledger.authorization import Capture
+from ledger.declines import Failure, failure_of, refund_failure_of
 from ledger.events.event import Recorded
-from ledger.payment import PROCESSING, Attempt, Payment, Refund
+from ledger.events.payments import Exchange, PaymentRouted
+from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Refund
 from ledger.top_up_state import TopUp
+
+ActionType = Literal["redirect", "qr_code", "sms_code", "three_ds", "pay_to_address", "one_time_code", "wait"]
 
 
 class AttemptError(msgspec.Struct, frozen=True):
@@ -39,19 +45,34 @@ class RiskView(msgspec.Struct, frozen=True):
     decision: str
     score: int
     reasons: tuple[str, ...]
+    flagged: bool
 
 
 class RoutingView(msgspec.Struct, frozen=True):
-    """Which channel was chosen, and because of what."""
+    """Which channel was chosen, and because of what.
+
+    `candidates`: the channels that could have carried it, in the order in which they are tried. `rules`: the version of
+    the rules that were asked, null for none. `considered`: why each other channel was not chosen.
+    """
 
     channel: str
     because: str
+    candidates: tuple[str, ...] = ()
+    rules: str | None = None
+    considered: dict[str, str] = {}
 
 
 class NextAction(msgspec.Struct, frozen=True):
-    """What has to happen next, by whoever holds the payment: `wait` asks for nothing but patience."""
+    """What has to happen next: `wait` asks for nothing but patience, everything else is the payer's turn.
 
-    type: str
+    redirect and three_ds: send him to `url`. qr_code: show `data.qr`. sms_code and one_time_code: pass the code that he
+    was sent on to /confirm. pay_to_address: have him send coins to `data.address`. After `expires_at` it is too late.
+    """
+
+    type: ActionType
+    url: str | UnsetType = UNSET
+    data: dict[str, str] | UnsetType = UNSET
+    expires_at: datetime | UnsetType = UNSET
 
 
 class RefundSummary(msgspec.Struct, frozen=True):
@@ -60,6 +81,16 @@ class RefundSummary(msgspec.Struct, frozen=True):
     id: str
     status: str
     amount: int
+
+
+class CaptureView(msgspec.Struct, frozen=True):
+    """One part that was taken of what was held, or is to be, as its payment lists it."""
+
+    id: str
+    status: str
+    amount: int
+    final: bool
+    error: Failure | None
 
 
 class PaymentView(msgspec.Struct):
@@ -75,10 +106,15 @@ class PaymentView(msgspec.Struct):
     currency: str
     product: str
     capture: str
+    amount_authorized: int
+    amount_capturable: int
+    partially_authorized: bool
+    capture_before: datetime | None
     amount_captured: int
     amount_refunded: int
     refund_status: str
     attempts: tuple[AttemptView, ...]
+    captures: tuple[CaptureView, ...]
     refunds: tuple[RefundSummary, ...]
     risk: RiskView | None
     routing: RoutingView | None
@@ -87,6 +123,10 @@ class PaymentView(msgspec.Struct):
     description: str | None
     metadata: dict[str, str]
     created_at: datetime
+    expires_at: datetime | None
+    scheduled_at: datetime | None
+    exchange: Exchange | None
+    """What it is in another unit at a locked rate: what a foreign payment's merchant is owed, what is sent in coins."""
 
 
 class RefundView(msgspec.Struct):
@@ -119,31 +159,59 @@ def payment_view(history: Sequence[Recorded]) -> PaymentView:
 
 
 def payment_view_of(payment: Payment) -> PaymentView:
-    created, risk, routing = payment.created, payment.risk, payment.routing
+    created, risk, routing, held = payment.created, payment.risk, payment.routing, payment.authorization
     return PaymentView(
         position=payment.position,
         id=created.id,
         status=payment.status,
-        next_action=next_action_of(payment.status),
+        next_action=_payers_action(payment) or next_action_of(payment.status),
         merchant=created.merchant,
         customer=created.customer,
         amount=created.amount,
         currency=created.currency,
         product=created.product,
         capture=created.capture,
+        amount_authorized=payment.captured if held is None else held.granted,
+        amount_capturable=payment.capturable,
+        partially_authorized=held is not None and held.granted < created.amount and not held.by_channel,
+        capture_before=None if held is None else held.capture_before,
         amount_captured=payment.captured,
         amount_refunded=payment.refunded,
         refund_status=_refund_status(payment),
         attempts=tuple(_attempt_view(attempt) for attempt in payment.attempts),
+        captures=tuple(_capture_view(one) for one in payment.captures if not one.by_attempt),
         refunds=tuple(RefundSummary(refund.id, refund.status, refund.amount) for refund in payment.refunds),
-        risk=None if risk is None else RiskView(risk.decision, risk.score, risk.reasons),
-        routing=None if routing is None else RoutingView(routing.channel, routing.because),
+        risk=None if risk is None else RiskView(risk.decision, risk.score, risk.reasons, risk.flagged),
+        routing=None if routing is None else routing_view(routing),
         error=None if payment.group is None else failure_of(payment.group),
         order_reference=created.order_reference,
         description=created.description,
         metadata=created.metadata,
         created_at=payment.created_at,
+        expires_at=payment.expires_at,
+        scheduled_at=created.scheduled_at,
+        exchange=created.exchange,
     )
+
+
+def _payers_action(payment: Payment) -> NextAction | None:
+    action = payment.action
+    if payment.status != REQUIRES_ACTION or action is None:
+        return None
+    last = payment.confirmations[-1] if payment.confirmations else None
+    tries_left = last.tries_left if last is not None and last.attempt == action.attempt else None
+    data = action.data if tries_left is None else {**action.data, "tries_left": str(tries_left)}
+    kind = cast(ActionType, action.action)
+    return NextAction(kind, action.url or UNSET, data or UNSET, action.expires_at or UNSET)
+
+
+def _capture_view(capture: Capture) -> CaptureView:
+    error = None if capture.group is None else failure_of(capture.group)
+    return CaptureView(capture.id, capture.status, capture.amount, capture.final, error)
+
+
+def routing_view(routed: PaymentRouted) -> RoutingView:
+    return RoutingView(routed.channel, routed.because, routed.candidates, routed.rules or None, routed.considered)
 
 
 def _refund_status(payment: Payment) -> str:
@@ -178,7 +246,7 @@ def refund_view_of(payment: Payment, refund: Refund) -> RefundView:
         currency=payment.created.currency,
         reason=refund.reason,
         channel=refund.channel,
-        error=None if refund.group is None else failure_of(refund.group),
+        error=None if refund.group is None else refund_failure_of(refund.group),
         created_at=refund.created_at,
     )
 

@@ -68,16 +68,16 @@ CREATE TABLE book_example.balances (
     CONSTRAINT balances_pkey PRIMARY KEY (account),
     CONSTRAINT balances_ceiling CHECK ((outside_limits OR (max_balance IS NULL) OR ((max_balance)::numeric >=
 CASE
-    WHEN (kind = ANY (ARRAY['asset'::text, 'expense'::text])) THEN ((posted_debits)::numeric - (posted_credits)::numeric)
+    WHEN (kind = ANY (ARRAY['asset'::text, 'expense'::text, 'memo'::text])) THEN ((posted_debits)::numeric - (posted_credits)::numeric)
     ELSE ((posted_credits)::numeric - (posted_debits)::numeric)
 END))),
     CONSTRAINT balances_closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted_debits = posted_credits) AND (pending_debits = 0) AND (pending_credits = 0)))),
     CONSTRAINT balances_floor CHECK ((outside_limits OR (min_balance IS NULL) OR ((min_balance)::numeric <=
 CASE
-    WHEN (kind = ANY (ARRAY['asset'::text, 'expense'::text])) THEN (((posted_debits)::numeric - (posted_credits)::numeric) - (pending_credits)::numeric)
+    WHEN (kind = ANY (ARRAY['asset'::text, 'expense'::text, 'memo'::text])) THEN (((posted_debits)::numeric - (posted_credits)::numeric) - (pending_credits)::numeric)
     ELSE (((posted_credits)::numeric - (posted_debits)::numeric) - (pending_debits)::numeric)
 END))),
-    CONSTRAINT balances_kind CHECK ((kind = ANY (ARRAY['asset'::text, 'liability'::text, 'equity'::text, 'revenue'::text, 'expense'::text]))),
+    CONSTRAINT balances_kind CHECK ((kind = ANY (ARRAY['asset'::text, 'liability'::text, 'equity'::text, 'revenue'::text, 'expense'::text, 'memo'::text]))),
     CONSTRAINT balances_not_negative CHECK (((posted_debits >= 0) AND (posted_credits >= 0) AND (pending_debits >= 0) AND (pending_credits >= 0))),
     CONSTRAINT balances_status CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
 ) WITH (fillfactor=70);
@@ -111,6 +111,29 @@ CREATE TABLE book_example.closed_periods (
     CONSTRAINT closed_periods_pkey PRIMARY KEY (period)
 );
 GRANT DELETE, INSERT, SELECT ON book_example.closed_periods TO ledger_app;
+
+CREATE TABLE book_example.contract_dues (
+    subject text COLLATE "C" NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    CONSTRAINT contract_dues_pkey PRIMARY KEY (subject)
+);
+CREATE INDEX contract_dues_due ON book_example.contract_dues USING btree (due_at, subject);
+GRANT DELETE, INSERT, SELECT, UPDATE ON book_example.contract_dues TO ledger_app;
+
+CREATE TABLE book_example.contracts (
+    contract text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    customer text COLLATE "C" NOT NULL,
+    merchant text COLLATE "C",
+    status text NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT contracts_pkey PRIMARY KEY (contract)
+);
+CREATE INDEX contracts_customer ON book_example.contracts USING btree (customer, "position");
+CREATE INDEX contracts_merchant ON book_example.contracts USING btree (merchant, "position");
+CREATE UNIQUE INDEX contracts_position ON book_example.contracts USING btree ("position");
+CREATE INDEX contracts_status ON book_example.contracts USING btree (status, "position");
+GRANT INSERT, SELECT, UPDATE ON book_example.contracts TO ledger_app;
 
 CREATE TABLE book_example.entry_references (
     reference text COLLATE "C" NOT NULL,
@@ -169,6 +192,37 @@ CREATE TABLE book_example.log_head (
 ) WITH (fillfactor=10);
 GRANT SELECT, UPDATE ON book_example.log_head TO ledger_app;
 
+CREATE TABLE book_example.merchant_funds (
+    merchant text COLLATE "C" NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    fund text NOT NULL,
+    day date NOT NULL,
+    inflow bigint NOT NULL,
+    outflow bigint NOT NULL,
+    CONSTRAINT merchant_funds_pkey PRIMARY KEY (merchant, currency, fund, day),
+    CONSTRAINT merchant_funds_fund CHECK ((fund = ANY (ARRAY['pending'::text, 'reserve'::text]))),
+    CONSTRAINT merchant_funds_not_negative CHECK (((inflow >= 0) AND (outflow >= 0)))
+);
+GRANT INSERT, SELECT, UPDATE ON book_example.merchant_funds TO ledger_app;
+
+CREATE TABLE book_example.merchant_terms (
+    merchant text COLLATE "C" NOT NULL,
+    settlement_days integer NOT NULL,
+    reserve_days integer NOT NULL,
+    CONSTRAINT merchant_terms_pkey PRIMARY KEY (merchant)
+);
+GRANT INSERT, SELECT ON book_example.merchant_terms TO ledger_app;
+
+CREATE TABLE book_example.one_time_codes (
+    payment text COLLATE "C" NOT NULL,
+    recipient text NOT NULL,
+    code text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT one_time_codes_pkey PRIMARY KEY (payment)
+);
+GRANT INSERT, SELECT, UPDATE ON book_example.one_time_codes TO ledger_app;
+
 CREATE TABLE book_example.order_status (
     payment text COLLATE "C" NOT NULL,
     "position" bigint NOT NULL,
@@ -176,13 +230,29 @@ CREATE TABLE book_example.order_status (
     order_reference text COLLATE "C" NOT NULL,
     status text NOT NULL,
     state bytea NOT NULL,
+    expires_at timestamp with time zone,
     CONSTRAINT order_status_pkey PRIMARY KEY (payment)
 );
+CREATE INDEX order_status_expires_at ON book_example.order_status USING btree (expires_at, payment) WHERE (expires_at IS NOT NULL);
 CREATE INDEX order_status_merchant ON book_example.order_status USING btree (merchant, "position");
 CREATE INDEX order_status_order_reference ON book_example.order_status USING btree (order_reference, "position");
 CREATE UNIQUE INDEX order_status_position ON book_example.order_status USING btree ("position");
 CREATE INDEX order_status_status ON book_example.order_status USING btree (status, "position");
 GRANT INSERT, SELECT, UPDATE ON book_example.order_status TO ledger_app;
+
+CREATE TABLE book_example.payouts (
+    payout text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    source text NOT NULL,
+    party text COLLATE "C" NOT NULL,
+    status text NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT payouts_pkey PRIMARY KEY (payout)
+);
+CREATE INDEX payouts_party ON book_example.payouts USING btree (source, party, "position");
+CREATE UNIQUE INDEX payouts_position ON book_example.payouts USING btree ("position");
+CREATE INDEX payouts_status ON book_example.payouts USING btree (status, "position");
+GRANT INSERT, SELECT, UPDATE ON book_example.payouts TO ledger_app;
 
 CREATE TABLE book_example.pending_turnover (
     account text COLLATE "C" NOT NULL,
@@ -230,9 +300,115 @@ CREATE TABLE book_example.projection_checkpoints (
 ) WITH (fillfactor=10);
 GRANT INSERT, SELECT, UPDATE ON book_example.projection_checkpoints TO ledger_app;
 
+CREATE TABLE book_example.reviews (
+    review text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    payment text COLLATE "C" NOT NULL,
+    status text NOT NULL,
+    reasons bytea NOT NULL,
+    merchant text COLLATE "C" NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    after_authorization boolean NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    deadline timestamp with time zone NOT NULL,
+    on_deadline text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text NOT NULL,
+    note text NOT NULL,
+    CONSTRAINT reviews_pkey PRIMARY KEY (review)
+);
+CREATE INDEX reviews_due ON book_example.reviews USING btree (deadline) WHERE (status = 'open'::text);
+CREATE UNIQUE INDEX reviews_position ON book_example.reviews USING btree ("position");
+CREATE INDEX reviews_status ON book_example.reviews USING btree (status, "position");
+GRANT INSERT, SELECT, UPDATE ON book_example.reviews TO ledger_app;
+
+CREATE TABLE book_example.risk_lists (
+    list text NOT NULL,
+    type text NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    author text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    "position" bigint NOT NULL,
+    CONSTRAINT risk_lists_pkey PRIMARY KEY (list, type, value)
+);
+CREATE UNIQUE INDEX risk_lists_position ON book_example.risk_lists USING btree ("position");
+GRANT DELETE, INSERT, SELECT, UPDATE ON book_example.risk_lists TO ledger_app;
+
+CREATE TABLE book_example.risk_marks (
+    kind text NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    what text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    nth bigint NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL,
+    total numeric NOT NULL,
+    CONSTRAINT risk_marks_pkey PRIMARY KEY (kind, key, what, at, "position")
+);
+CREATE INDEX risk_marks_currency ON book_example.risk_marks USING btree (kind, key, what, currency, at, "position") INCLUDE (total, amount);
+GRANT INSERT, SELECT ON book_example.risk_marks TO ledger_app;
+
+CREATE TABLE book_example.risk_payments (
+    payment text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL,
+    keys bytea NOT NULL,
+    is_paid boolean NOT NULL,
+    CONSTRAINT risk_payments_pkey PRIMARY KEY (payment)
+);
+CREATE UNIQUE INDEX risk_payments_position ON book_example.risk_payments USING btree ("position");
+GRANT INSERT, SELECT, UPDATE ON book_example.risk_payments TO ledger_app;
+
+CREATE TABLE book_example.risk_places (
+    customer text COLLATE "C" NOT NULL,
+    at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    country text NOT NULL,
+    latitude integer,
+    longitude integer,
+    CONSTRAINT risk_places_pkey PRIMARY KEY (customer, at, "position")
+);
+GRANT INSERT, SELECT ON book_example.risk_places TO ledger_app;
+
 CREATE TABLE book_example.schema_migrations (
     name text COLLATE "C" NOT NULL,
     checksum bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
+
+CREATE TABLE book_example.webhook_deliveries (
+    endpoint text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    stream text COLLATE "C" NOT NULL,
+    topic text NOT NULL,
+    state text DEFAULT 'due'::text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    claimed_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone,
+    attempts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (endpoint, "position"),
+    CONSTRAINT webhook_deliveries_state CHECK ((state = ANY (ARRAY['due'::text, 'delivered'::text, 'dead'::text])))
+) WITH (fillfactor=80);
+CREATE INDEX webhook_deliveries_next_at ON book_example.webhook_deliveries USING btree (next_at) WHERE (state = 'due'::text);
+CREATE INDEX webhook_deliveries_order ON book_example.webhook_deliveries USING btree (endpoint, stream, "position") WHERE (state = 'due'::text);
+GRANT INSERT, SELECT, UPDATE ON book_example.webhook_deliveries TO ledger_app;
+
+CREATE TABLE book_example.webhook_endpoints (
+    id text COLLATE "C" NOT NULL,
+    url text NOT NULL,
+    topics text[] NOT NULL,
+    ordered boolean NOT NULL,
+    enabled boolean NOT NULL,
+    generation integer DEFAULT 1 NOT NULL,
+    rotated_at timestamp with time zone,
+    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id)
+);
+GRANT INSERT, SELECT, UPDATE ON book_example.webhook_endpoints TO ledger_app;

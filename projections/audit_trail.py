@@ -13,6 +13,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from ledger.events.event import Event, Recorded, event_of_entry
+from ledger.events.payouts import PayoutCreated, PayoutReserved
 from ledger.events.transfers import TransferPosted
 from ledger.store import read
 from ledger.store.connection import in_book
@@ -28,12 +29,16 @@ _NAMING = (
     "customer",
     "payment",
     "attempt",
+    "party",
+    "receiver",
+    "to_customer",
+    "principal",
     "order_reference",
     "channel_reference",
     "reverses",
     "by",
 )
-_OWN_STREAMS = ("{}", "account/{}", "merchant/{}", "customer/{}", "period/{}")
+_OWN_STREAMS = ("{}", "account/{}", "merchant/{}", "customer/{}", "principal/{}", "period/{}")
 
 _KEEP = "INSERT INTO {audit_links} (entity, position) SELECT * FROM unnest(%b::text[], %b::bigint[])"
 
@@ -118,8 +123,16 @@ def fact_of(recorded: Recorded) -> Fact:
         why=metadata.reason or stated or "",
         causation=metadata.causation,
         correlation=metadata.correlation,
-        data=msgspec.to_builtins(event),
+        data=_shown(event),
     )
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    """The event as it is, but for what is personal: the number of an account that money was sent to."""
+    data: dict[str, Any] = msgspec.to_builtins(event)
+    if isinstance(event, PayoutCreated | PayoutReserved):
+        data["destination"] = msgspec.to_builtins(event.destination.masked())
+    return data
 
 
 async def trail(

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from ledger import payment_state, top_up_state
 from ledger.events.event import Recorded
 from ledger.ids import PAYMENT, REFUND, TOP_UP, stream_of
-from ledger.payment import Payment
+from ledger.payment import CREATED, REQUIRES_ACTION, Payment
 from ledger.payment_views import PaymentView, RefundView, TopUpView, payment_view_of, refund_view_of, top_up_view_of
 from ledger.store import read
 from ledger.store.connection import in_book
@@ -22,9 +22,10 @@ from projections.projection import Page, Projection, Writing
 _STATES = "SELECT payment, position, state FROM {order_status} WHERE payment = ANY(%b)"
 # Set by value and not by change: a fact that were seen twice would change nothing.
 _KEEP = """
-INSERT INTO {order_status} AS known (payment, position, merchant, order_reference, status, state)
-SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[])
-    ON CONFLICT (payment) DO UPDATE SET status = excluded.status, state = excluded.state
+INSERT INTO {order_status} AS known (payment, position, merchant, order_reference, status, state, expires_at)
+SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::timestamptz[])
+    ON CONFLICT (payment)
+    DO UPDATE SET status = excluded.status, state = excluded.state, expires_at = excluded.expires_at
 """
 
 _encode = msgspec.json.Encoder().encode
@@ -71,6 +72,7 @@ class OrderStatus(Projection):
                 [payment.created.order_reference for _, payment in changed],
                 [payment.status for _, payment in changed],
                 [_encode(payment) for _, payment in changed],
+                [_expiry_of(payment) for _, payment in changed],
             ),
         )
 
@@ -79,6 +81,17 @@ class OrderStatus(Projection):
         if unknown:
             rows = cursor.execute(self.statement(_STATES), (unknown,), binary=True).fetchall()
             self._payments |= {payment: (first, _decode(state)) for payment, first, state in rows}
+
+
+def _expiry_of(payment: Payment) -> datetime | None:
+    """When its time is over: nobody has paid it, or what is held for it was not taken.
+
+    What a channel was asked for, and what became of it is not known, has no such time.
+    """
+    if payment.status in (CREATED, REQUIRES_ACTION):
+        return payment.expires_at
+    held = payment.authorization
+    return None if held is None or held.is_over or not held.open else held.capture_before
 
 
 # --- reading
@@ -94,6 +107,11 @@ _FILTERS: dict[str, LiteralString] = {
     "status": " AND status = %(status)s",
 }
 _IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
+
+
+_DUE = """
+SELECT payment FROM {schema}.order_status WHERE expires_at <= %s ORDER BY expires_at, payment LIMIT %s
+"""
 
 
 class ListedPayment(msgspec.Struct, frozen=True):
@@ -144,6 +162,12 @@ async def payments(
     wanted = {**filters, "after": after, "limit": limit}
     cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
     return [ListedPayment(place, payment_view_of(_decode(state))) for place, state in await cursor.fetchall()]
+
+
+async def due_payments(connection: AsyncConnection[Any], book: str, now: datetime, limit: int) -> list[str]:
+    """Payments that wait for somebody whose time has run out, the longest overdue first."""
+    cursor = await connection.execute(in_book(_DUE, book), (now, limit))
+    return [name for (name,) in await cursor.fetchall()]
 
 
 async def _history(connection: AsyncConnection[Any], book: str, name: str, prefix: str) -> list[Recorded]:

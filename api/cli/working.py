@@ -14,14 +14,22 @@ from urllib.parse import urlsplit
 
 from psycopg_pool import AsyncConnectionPool
 
+from api.keys import load_or_create_pepper
 from api.routes.channels import callback_path
-from api.serving import SIMULATOR, channels_of, database_at
+from api.serving import channels_of, database_at
 from api.settings import Settings
 from commands.channels.simulator.__main__ import main as simulate
+from commands.funds import ReleaseFunds
+from commands.processes.webhook_sender import run_webhooks
 from commands.processes.worker import run_worker
+from commands.webhook_addresses import AddressRule
 from ledger.store.connection import Database
+from projections.contracts import due_subjects
 from projections.following import run_all_books
+from projections.funds import due_funds
 from projections.holds import due
+from projections.order_status import due_payments
+from projections.reviews import due_reviews
 
 _MOST_DUE_AT_ONCE = 500
 
@@ -37,6 +45,43 @@ class _DueHolds:
             return [hold.id for hold in await due(connection, book, now, _MOST_DUE_AT_ONCE)]
 
 
+class _DuePayments:
+    """Which payments nobody has paid in time, as the view knows it."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def __call__(self, book: str, now: datetime) -> Sequence[str]:
+        async with self._pool.connection() as connection:
+            return await due_payments(connection, book, now, _MOST_DUE_AT_ONCE)
+
+
+class _DueContracts:
+    """Which contracts are over by the clock, which payments under one are to be sent, and which reviews are overdue."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def __call__(self, book: str, now: datetime) -> Sequence[str]:
+        async with self._pool.connection() as connection:
+            due = await due_subjects(connection, book, now, _MOST_DUE_AT_ONCE)
+            return [*due, *await due_reviews(connection, book, now, _MOST_DUE_AT_ONCE)]
+
+
+class _DueReleases:
+    """What merchants may be released, as the view knows it."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def __call__(self, book: str, now: datetime) -> Sequence[ReleaseFunds]:
+        async with self._pool.connection() as connection:
+            found = await due_funds(connection, book, now, limit=_MOST_DUE_AT_ONCE)
+        return [
+            ReleaseFunds(due.merchant, due.currency, due.pending_due, due.reserve_due, due.known_at) for due in found
+        ]
+
+
 def work(of: Settings, database_url: str) -> None:
     """Keep the views, call the channels and let timers run out, until SIGINT or SIGTERM."""
     asyncio.run(_work(of, database_at(database_url)))
@@ -49,28 +94,32 @@ async def _work(of: Settings, database: Database) -> None:
     views = asyncio.create_task(asyncio.to_thread(run_all_books, database, stop_views), name="views")
     views.add_done_callback(lambda _: stop.set())
     pool = database.pool(size=2)
+    pepper = load_or_create_pepper(of.state, of.pepper.get_secret_value() if of.pepper else None)
+    rule = AddressRule(of.webhook_network_list)
+    webhooks = asyncio.create_task(run_webhooks(database, pepper, rule, stop), name="webhooks")
+    webhooks.add_done_callback(lambda _: stop.set())
     try:
         await pool.open()
-        await run_worker(database, channels_of(of), _DueHolds(pool), stop)
+        await run_worker(
+            database,
+            channels_of(of),
+            _DueHolds(pool),
+            stop,
+            _DuePayments(pool),
+            _DueContracts(pool),
+            due_releases=_DueReleases(pool),
+        )
     finally:
+        stop.set()
         stop_views.set()
         await pool.close()
+        await webhooks
         await views
 
 
 def run_simulator(of: Settings, port: int | None) -> int:
-    """Be a payment channel that is not one, until SIGINT or SIGTERM; the exit code."""
+    """Be all payment channels that are not real ones, until SIGINT or SIGTERM; the exit code."""
     if port is None:
         port = (urlsplit(of.simulator_url).port or 0) if of.simulator_url else 0
-    return simulate(
-        [
-            "--port",
-            str(port),
-            "--state",
-            str(of.state / "channels" / "simulator.sqlite"),
-            "--secret-file",
-            str(of.simulator_secret_file),
-            "--callback-url",
-            f"http://{of.host}:{of.port}{callback_path(SIMULATOR)}",
-        ]
-    )
+    channels = f"http://{of.host}:{of.port}{callback_path('{channel}')}"
+    return simulate(["--port", str(port), "--folder", str(of.channels_folder), "--callback-url", channels])

@@ -1,5 +1,6 @@
 """/merchants: who is paid, on which terms, and what they are owed."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -7,18 +8,22 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import Calling, MinPosition
+from api.dependencies import Caller, Calling, MinPosition
 from api.fields import Currency, Metadata, Name, PartyId, Request
 from api.routing import Router
-from commands.merchants import CreateMerchant, MerchantReceipt
+from commands.funds import ReleaseFunds, ReleaseReceipt
+from commands.merchants import MOST_DAYS, CreateMerchant, MerchantReceipt
 from ledger import chart
-from ledger.errors import CurrencyUnknown, IdExistsDifferent, MerchantNotFound
-from ledger.events.merchants import FeeTerms, MerchantCreated, merchant_stream
+from ledger.errors import CurrencyUnknown, IdExistsDifferent, MerchantNotFound, ReleaseOvertaken
+from ledger.events.merchants import FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
 from ledger.ids import MERCHANT, new_id
 from ledger.money import BASIS_POINTS, LARGEST
 from ledger.store import read
+from projections.funds import DueFunds, Funds, due_funds
 
 router = Router("/v1/merchants", "merchants")
+
+_TRIES = 3
 
 _EXAMPLE: dict[str, Any] = {
     "id": "shop",
@@ -26,7 +31,9 @@ _EXAMPLE: dict[str, Any] = {
     "fee": {"percent_bps": 150, "fixed": 25},
     "settlement_currency": "EUR",
 }
-_CREATED = {"position": 20, **_EXAMPLE, "metadata": {}, "created_at": "2026-11-21T10:20:30.123456Z"}
+_TERMS = {"days": 2, "reserve_bps": 0, "reserve_days": 90, "payout_fee": 0, "approve_above": None}
+_TIME = "2026-11-21T10:20:30.123456Z"
+_CREATED = {"position": 20, **_EXAMPLE, "metadata": {}, "settlement": _TERMS, "created_at": _TIME}
 
 
 class FeeRequest(Request):
@@ -34,6 +41,19 @@ class FeeRequest(Request):
 
     percent_bps: Annotated[int, Field(ge=0, le=BASIS_POINTS)]
     fixed: Annotated[int, Field(ge=0, le=LARGEST)]
+
+
+class SettlementTermsRequest(Request):
+    """When the merchant may have what it sold, what is kept back for how long, and what a payout costs."""
+
+    days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 2
+    reserve_bps: Annotated[int, Field(ge=0, le=BASIS_POINTS)] = 0
+    reserve_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 90
+    payout_fee: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    approve_above: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+
+    def to_terms(self) -> SettlementTerms:
+        return SettlementTerms(self.days, self.reserve_bps, self.reserve_days, self.payout_fee, self.approve_above)
 
 
 class MerchantRequest(Request):
@@ -46,10 +66,20 @@ class MerchantRequest(Request):
     fee: FeeRequest
     settlement_currency: Currency
     metadata: Metadata = {}
+    settlement: SettlementTermsRequest | None = None
+
+
+class FundsReleaseRequest(Request):
+    """Nothing more than who asks."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
 
 class MerchantBalance(msgspec.Struct):
-    """What a merchant is owed, in minor units: not settled yet, ready to be paid out, held back, on its way."""
+    """What a merchant is owed, in minor units: not settled yet, ready to be paid out, held back, on its way.
+
+    `receivable` is what the merchant owes us; `net` is all that it is owed, less that.
+    """
 
     merchant: str
     currency: str
@@ -57,6 +87,9 @@ class MerchantBalance(msgspec.Struct):
     available: int
     reserved: int
     in_transit: int
+    disputed: int
+    receivable: int
+    net: int
     position: int
 
 
@@ -69,6 +102,7 @@ async def create_merchant(asked: MerchantRequest, caller: Calling) -> Response:
         FeeTerms(asked.fee.percent_bps, asked.fee.fixed),
         asked.settlement_currency,
         asked.metadata,
+        SettlementTerms() if asked.settlement is None else asked.settlement.to_terms(),
     )
     return await caller.carry_out(command, asked)
 
@@ -90,6 +124,7 @@ async def show_merchant(merchant: str, caller: Calling, min_position: MinPositio
             created.fee,
             created.settlement_currency,
             created.metadata,
+            created.settlement,
             recorded.recorded_at,
         )
     )
@@ -105,6 +140,9 @@ async def show_merchant(merchant: str, caller: Calling, min_position: MinPositio
         "available": 0,
         "reserved": 0,
         "in_transit": 0,
+        "disputed": 0,
+        "receivable": 0,
+        "net": 9850,
         "position": 27,
     },
     scope="payments:read",
@@ -125,9 +163,54 @@ async def show_merchant_balance(merchant: str, caller: Calling, min_position: Mi
                 chart.merchant_available,
                 chart.merchant_reserve,
                 chart.payout_in_transit,
+                chart.merchant_dispute_hold,
+                chart.merchant_receivable,
             )
         ]
         opened = [await read.account(connection, caller.book, name) for name in names]
         position, _ = await read.head(connection, caller.book)
-    pending, available, reserved, in_transit = [0 if found is None else found.account.balance for found in opened]
-    return answer(MerchantBalance(merchant, currency, pending, available, reserved, in_transit, position))
+    balances = [0 if found is None else found.account.balance for found in opened]
+    pending, available, reserved, in_transit, disputed, receivable = balances
+    net = pending + available + reserved + in_transit + disputed - receivable
+    return answer(
+        MerchantBalance(
+            merchant, currency, pending, available, reserved, in_transit, disputed, receivable, net, position
+        )
+    )
+
+
+@router.writes(
+    "/{merchant}/releases",
+    ReleaseReceipt,
+    {"position": 33, "merchant": "shop", "currency": "EUR", "released": 8865, "reserved": 985, "recovered": 0}
+    | {"reserve_released": 0, "available": 8865},
+    scope="payments:write",
+    status=200,
+    refuses=(MerchantNotFound, ReleaseOvertaken),
+)
+async def release_funds(merchant: str, asked: FundsReleaseRequest, caller: Calling) -> Response:
+    """Make available what has waited as long as was agreed; it happens by itself too, a little later.
+
+    What the merchant owes us is taken first, and its reserve is kept. Where nothing is due, all sums are 0.
+    """
+    await caller.see(None, Funds.name)
+    for _ in range(_TRIES):
+        command = await _due_release(merchant, caller)
+        try:
+            return await caller.carry_out(command, asked)
+        except ReleaseOvertaken as overtaken:
+            # The timer was quicker: look again once the view knows of it.
+            await caller.see(int(str(overtaken.facts["position"])), Funds.name)
+    raise ReleaseOvertaken(merchant=merchant)
+
+
+async def _due_release(merchant: str, caller: Caller) -> ReleaseFunds:
+    async with caller.world.reading() as connection:
+        recorded = await read.event(connection, caller.book, merchant_stream(merchant), 1)
+        if recorded is None or not isinstance(recorded.event, MerchantCreated):
+            raise MerchantNotFound
+        found = await due_funds(connection, caller.book, datetime.now(UTC), merchant=merchant)
+        position, _ = await read.head(connection, caller.book)
+    currency = recorded.event.settlement_currency
+    due = next((one for one in found if one.currency == currency), DueFunds(merchant, currency, 0, 0, position))
+    return ReleaseFunds(merchant, currency, due.pending_due, due.reserve_due, due.known_at)

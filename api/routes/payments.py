@@ -1,6 +1,6 @@
 """/payments: ask for money to move, then see where it is."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import ConfigDict
@@ -12,24 +12,35 @@ from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
-    Currency,
     Identifier,
-    Metadata,
     PositionOrTimeParameter,
     Reference,
     Request,
     Text500,
 )
+from api.judging import hand_over_code, with_signals
+from api.payment_requests import PaymentRequest
 from api.routing import Router
-from commands.payments import CreatePayment
 from commands.processes.channel_calls import nudge
 from commands.refunds import RequestRefund
 from ledger.errors import (
     AmountNotPositive,
+    AmountOutsideLimits,
     AmountOverflow,
     AmountType,
+    BankUnavailable,
+    BankUnknown,
+    CapExceeded,
     CaptureNotSupported,
     ChannelUnavailable,
+    CoinNotSupported,
+    ContractLimitExceeded,
+    ContractMismatch,
+    ContractNotActive,
+    ContractUnknown,
+    ContractUsedUp,
+    CreditLimitExceeded,
+    CreditLineUnknown,
     CurrencyMismatch,
     CurrencyUnknown,
     CursorInvalid,
@@ -39,16 +50,24 @@ from ledger.errors import (
     LimitRange,
     MerchantUnknown,
     MethodNotSupported,
+    PaymentMethodUnknown,
     PaymentNotFound,
     PaymentStateInvalid,
     ProductNotSupported,
+    QuoteExpired,
+    QuoteMismatch,
+    QuoteUnknown,
+    QuoteUsed,
+    RateUnknown,
     RefundExceedsPayment,
     RefundNotFound,
+    RefundNotSupported,
+    ScheduleInPast,
+    ScheduleNotSupported,
     WalletUnknown,
 )
-from ledger.events.payments import Method
-from ledger.ids import PAYMENT, new_id, stream_of
-from ledger.payment import PROCESSING
+from ledger.ids import stream_of
+from ledger.payment import PROCESSING, REQUIRES_ACTION, Status
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
 from projections.order_status import OrderStatus, payments
 from projections.order_status import payment as find_payment
@@ -59,17 +78,7 @@ refunds_router = Router("/v1/refunds", "refunds")
 
 _ID = "019aa3c0a1b27c3d8e4f5a6b7c8d9e0f"
 _TIME = "2026-11-21T10:20:30.123456Z"
-_EXAMPLE: dict[str, Any] = {
-    "merchant": "shop",
-    "customer": "ann",
-    "amount": 6000,
-    "currency": "EUR",
-    "product": "quick_pay",
-    "method": {"type": "card", "token": "tok_approved"},
-    "capture": "automatic",
-    "order_reference": "order-1729",
-}
-_SHOWN = {
+SHOWN: dict[str, Any] = {
     "position": 30,
     "id": f"pay_{_ID}",
     "status": "succeeded",
@@ -80,18 +89,32 @@ _SHOWN = {
     "currency": "EUR",
     "product": "quick_pay",
     "capture": "automatic",
+    "amount_authorized": 6000,
+    "amount_capturable": 0,
+    "partially_authorized": False,
+    "capture_before": None,
     "amount_captured": 6000,
     "amount_refunded": 0,
     "refund_status": "none",
     "attempts": [{"id": f"pay_{_ID}-1", "channel": "card_simulator", "status": "succeeded", "error": None}],
+    "captures": [],
     "refunds": [],
-    "risk": {"decision": "accept", "score": 0, "reasons": []},
-    "routing": {"channel": "card_simulator", "because": "the only channel for card"},
+    "risk": {"decision": "accept", "score": 0, "reasons": [], "flagged": False},
+    "routing": {
+        "channel": "card_simulator",
+        "because": "the first of 2 for card",
+        "candidates": ["card_simulator", "card_simulator_b"],
+        "rules": None,
+        "considered": {"card_simulator_b": "stands at place 2 of 2"},
+    },
     "error": None,
     "order_reference": "order-1729",
     "description": None,
     "metadata": {},
     "created_at": _TIME,
+    "expires_at": None,
+    "scheduled_at": None,
+    "exchange": None,
 }
 _REFUND = {
     "position": 34,
@@ -108,50 +131,14 @@ _REFUND = {
 }
 
 
-class MethodRequest(Request):
-    """How the payer pays. `token` stands for a card that a vault knows; card numbers never come here."""
-
-    type: Identifier
-    token: Identifier | None = None
-
-    def to_method(self) -> Method:
-        return Method(self.type, self.token)
+# Whose channel is asked when somebody looks: what became of it, or whether the payer is done.
+_ASKED_NOW = {PROCESSING, REQUIRES_ACTION}
 
 
-class PaymentRequest(Request):
-    """An order to pay. `product` is what is offered to the payer, `method` what the payer has."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    merchant: Identifier
-    customer: Identifier | None = None
-    amount: Amount
-    currency: Currency
-    product: Identifier
-    method: MethodRequest
-    capture: Literal["automatic", "manual"] = "automatic"
-    order_reference: Reference
-    description: Text500 | None = None
-    metadata: Metadata = {}
-    client: Metadata = {}
-    return_url: Text500 | None = None
-
-    def to_command(self) -> CreatePayment:
-        return CreatePayment(
-            new_id(PAYMENT),
-            self.merchant,
-            self.amount,
-            self.currency,
-            self.product,
-            self.method.to_method(),
-            self.order_reference,
-            self.customer,
-            self.capture,
-            self.description,
-            self.metadata,
-            self.client,
-            self.return_url,
-        )
+def _stands_open(payment: PaymentView) -> bool:
+    """Whether a channel is still to say something about it, or about a capture or a refund of it."""
+    parts = [*(capture.status for capture in payment.captures), *(refund.status for refund in payment.refunds)]
+    return not _ASKED_NOW.isdisjoint((payment.status, *parts))
 
 
 class RefundRequest(Request):
@@ -166,7 +153,7 @@ class RefundRequest(Request):
 @router.writes(
     "",
     PaymentView,
-    _SHOWN,
+    SHOWN,
     scope="payments:write",
     may_be_late=True,
     refuses=(
@@ -181,7 +168,27 @@ class RefundRequest(Request):
         ProductNotSupported,
         MethodNotSupported,
         CaptureNotSupported,
+        ContractUnknown,
+        ContractMismatch,
+        ContractNotActive,
+        ContractUsedUp,
+        ContractLimitExceeded,
+        PaymentMethodUnknown,
+        ScheduleInPast,
+        ScheduleNotSupported,
         FeeExceedsAmount,
+        CreditLineUnknown,
+        CreditLimitExceeded,
+        QuoteUnknown,
+        QuoteExpired,
+        QuoteUsed,
+        QuoteMismatch,
+        RateUnknown,
+        CoinNotSupported,
+        CapExceeded,
+        BankUnknown,
+        BankUnavailable,
+        AmountOutsideLimits,
         InsufficientFunds,
         ChannelUnavailable,
     ),
@@ -189,13 +196,17 @@ class RefundRequest(Request):
 async def create_payment(asked: PaymentRequest, caller: Calling) -> Response:
     """Ask for a payment. 202 while the channel has not said what became of it: it is asked until it is known.
 
-    A payment that the channel declines is created and `failed`, with an `error` that the payer may read.
+    A payment that the channel declines is created and `failed`, with an `error` that the payer may read. With `confirm`
+    false it is only `created`, and begins with /confirm. While it `requires_action`, `next_action` says what the payer
+    has to do, and until when. Under a contract, with `scheduled_at`, it stays `created` until then.
     """
-    command = asked.to_command()
-    return await late.carry_out(caller, command, asked, lambda name: name, lambda history, _: payment_view(history))
+    command = await with_signals(caller, asked.to_command())
+    answer = await late.carry_out(caller, command, asked, lambda name: name, lambda history, _: payment_view(history))
+    await hand_over_code(caller, answer)
+    return answer
 
 
-@router.reads("/{payment}", PaymentView, _SHOWN, scope="payments:read", refuses=(PaymentNotFound,))
+@router.reads("/{payment}", PaymentView, SHOWN, scope="payments:read", refuses=(PaymentNotFound,))
 async def show_payment(
     payment: str,
     caller: Calling,
@@ -208,19 +219,23 @@ async def show_payment(
     await caller.see(min_position)
     async with caller.world.reading() as connection:
         found = await find_payment(connection, caller.book, payment, as_of=as_of)
-        if found is not None and PROCESSING in (found.status, *(refund.status for refund in found.refunds)):
+        waits = found is not None and _stands_open(found)
+        if waits:
             # Who asks wants to know now: the channel is asked now, and not when its turn comes.
             await nudge(connection, caller.book, payment)
     if found is None:
         raise PaymentNotFound
-    return answer(found)
+    shown = answer(found)
+    if as_of is None:
+        await hand_over_code(caller, shown)
+    return shown
 
 
-@router.reads("", PaymentView, _SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads("", PaymentView, SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
 async def list_payments(
     caller: Calling,
     order_reference: Annotated[Reference | None, Query(description="Of this order.")] = None,
-    status: Annotated[Identifier | None, Query(description="In this state.")] = None,
+    status: Annotated[Status | None, Query(description="In this state.")] = None,
     merchant: Annotated[Identifier | None, Query(description="For this merchant.")] = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,
@@ -251,7 +266,15 @@ async def list_payments(
     _REFUND,
     scope="payments:write",
     may_be_late=True,
-    refuses=(AmountType, AmountNotPositive, AmountOverflow, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment),
+    refuses=(
+        AmountType,
+        AmountNotPositive,
+        AmountOverflow,
+        PaymentNotFound,
+        PaymentStateInvalid,
+        RefundExceedsPayment,
+        RefundNotSupported,
+    ),
 )
 async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) -> Response:
     """Give a payment back, whole or in part. 202 while the channel has not said what became of it."""

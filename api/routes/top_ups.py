@@ -9,7 +9,7 @@ from api import late
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Amount, Request
-from api.routes.payments import MethodRequest
+from api.payment_requests import MethodRequest
 from api.routing import Router
 from commands.processes.channel_calls import nudge
 from commands.top_ups import RequestTopUp

@@ -1,7 +1,10 @@
 """Card simulator: the adapter of a card acquirer that speaks JSON and signs with a shared secret.
 
-POST /charges, /refunds             our id is the `id` of the body: a thing is done once and answered as often as asked
-GET  /charges/{id}, /refunds/{id}   what became of it
+POST /charges, /captures, /voids, /increments, /extensions, /refunds, /payouts, /contracts
+POST /charges/{id}/confirm, /contracts/{id}/confirm, /contracts/{id}/end
+GET  /charges/{id}, /changes/{id}, /refunds/{id}, /payouts/{id}, /contracts/{id}
+
+Our id is the `id` of the body: a thing is done once for it, and answered as often as it is asked for.
 
 A request is signed over `request.<method>.<path>.<body>`, its answer over `answer.<signature>.<status>.<body>`, where
 <signature> is the request's. So an answer proves who gave it and to what: a proxy's 404 page cannot pass for the
@@ -10,115 +13,86 @@ channel's "I know no such charge".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, Struct
 
+from commands.channels.card_objects import (
+    ChangeObject,
+    ChargeObject,
+    ContractObject,
+    DisputeObject,
+    ErrorObject,
+    PayoutObject,
+    RefundObject,
+    read,
+)
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
-    PENDING,
     CallbackNotice,
-    Charged,
+    ChangeDeclined,
+    ContractDeclined,
     Declined,
     DeclineReason,
     ErrandNotSupported,
     HttpReply,
     HttpRequest,
     NotFound,
+    PayoutDeclined,
     RefundDeclined,
-    Refunded,
     Unknown,
     Verdict,
     as_asked,
 )
-from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
+from commands.channels.declines import shown
+from commands.channels.requests import (
+    CaptureCharge,
+    ChannelRequest,
+    Charge,
+    ConfirmCharge,
+    ExtendCharge,
+    IncrementCharge,
+    QueryChange,
+    QueryCharge,
+    QueryContract,
+    QueryPayout,
+    QueryRefund,
+    RefundCharge,
+    SendPayout,
+    SignContract,
+    TerminateContract,
+    VoidCharge,
+)
 from commands.channels.signatures import SIGNATURE_HEADER, Secret, verify_message
 from ledger.errors import CallbackUnreadable
-from ledger.money import LARGEST
-
-# Printable ASCII without a space: what the channel names goes into our log and our views as it is.
-_Word = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
-_Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3,8}\Z")]
-_LONGEST_MESSAGE = 200
-_YEARS = range(1970, 9999)  # What PostgreSQL and a shift to UTC both bear.
-
-
-class _Decline(Struct, frozen=True):
-    code: _Word
-    message: str = ""
-
-
-class _Operation(Struct, frozen=True, tag_field="object"):
-    id: _Word
-    status: Literal["succeeded", "declined", "pending"]
-    reference: _Word
-    amount: Annotated[int, Meta(ge=1, le=LARGEST)]
-    currency: _Currency
-    fee: Annotated[int, Meta(ge=0, le=LARGEST)] | None = None
-    decided_at: Annotated[datetime, Meta(tz=True)] | None = None
-    decline: _Decline | None = None
-
-
-class _Charge(_Operation, frozen=True, tag="charge"):
-    pass
-
-
-class _Refund(_Operation, frozen=True, tag="refund"):
-    pass
-
-
-class _Error(Struct, frozen=True, tag_field="object", tag="error"):
-    code: _Word
-    message: str = ""
-
-
-_Answer = _Charge | _Refund | _Error
-_answers: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_Answer)
-
-# The channel's code: our group, and whether the instrument is never to be tried again.
-DECLINES: dict[str, tuple[DeclineReason, bool]] = {
-    "insufficient_funds": ("insufficient_funds", False),
-    "card_velocity_exceeded": ("limit_exceeded", False),
-    "withdrawal_count_limit_exceeded": ("limit_exceeded", False),
-    "expired_card": ("card_expired", False),
-    "incorrect_number": ("wrong_number", False),
-    "incorrect_cvc": ("wrong_cvc", False),
-    "incorrect_address": ("address_mismatch", False),
-    "authentication_required": ("authentication_required", False),
-    "authentication_failed": ("authentication_failed", False),
-    "card_not_supported": ("not_supported", False),
-    "currency_not_supported": ("not_supported", False),
-    "transaction_not_allowed": ("not_supported", False),
-    "invalid_account": ("account_invalid", True),
-    "generic_decline": ("generic_decline", False),
-    "do_not_honor": ("generic_decline", False),
-    "call_issuer": ("generic_decline", False),
-    "do_not_try_again": ("generic_decline", True),
-    "try_again_later": ("try_again", False),
-    "processing_error": ("try_again", False),
-    "issuer_not_available": ("try_again", False),
-    "fraudulent": ("blocked", True),
-    "merchant_blacklist": ("blocked", True),
-    "lost_card": ("blocked", True),
-    "stolen_card": ("blocked", True),
-    "pickup_card": ("blocked", True),
-    "revocation_of_authorization": ("mandate_ended", True),
-    "duplicate_transaction": ("duplicate", False),
-    "amount_too_small": ("amount_limits", False),
-    "amount_too_large": ("amount_limits", False),
-}
 
 # Requests that the channel refuses as a whole, after it has looked whether it knows the id: nothing happened under it.
 REFUSALS: dict[str, DeclineReason] = {
     "invalid_request": "integration",
+    "not_supported": "not_supported",
     "merchant_inactive": "configuration",
     "currency_not_enabled": "configuration",
+    "payouts_not_enabled": "configuration",
+    "amount_not_taken": "amount_limits",
     "charge_not_found": "integration",
+    "charge_not_authorized": "integration",
+    "charge_not_voidable": "integration",
     "charge_not_refundable": "integration",
+    "contract_not_found": "integration",
+    "authorization_expired": "session_expired",
+    "capture_exceeds_authorization": "amount_limits",
+    "increment_not_supported": "not_supported",
+    "extension_not_supported": "not_supported",
+    "capture_not_found": "integration",
     "refund_exceeds_charge": "amount_limits",
+}
+_Change = CaptureCharge | VoidCharge | IncrementCharge | ExtendCharge
+_CHANGES: dict[type[ChannelRequest], tuple[str, str]] = {
+    CaptureCharge: ("/captures", "capture"),
+    VoidCharge: ("/voids", "void"),
+    IncrementCharge: ("/increments", "increment"),
+    ExtendCharge: ("/extensions", "extension"),
 }
 
 
@@ -142,68 +116,104 @@ class CardSimulator:
     def to_wire(self, request: ChannelRequest) -> HttpRequest:
         match request:
             case Charge():
-                charge = {
-                    "id": request.attempt_id,
-                    "amount": request.amount,
-                    "currency": request.currency,
-                    "token": request.token,
-                    "order_reference": request.order_reference,
-                    "merchant": request.merchant,
-                }
-                return self._signed("POST", "/charges", msgspec.json.encode(charge))
+                return self._post("/charges", _charge_body(request))
+            case ConfirmCharge():
+                said = {"id": request.confirm_id, "reference": request.channel_reference, "answer": request.answer}
+                return self._post(f"/charges/{_id(request.attempt_id)}/confirm", said)
+            case CaptureCharge() | VoidCharge() | IncrementCharge() | ExtendCharge():
+                return self._post(_CHANGES[type(request)][0], _change_body(request))
             case RefundCharge():
-                refund = {
-                    "id": request.refund_id,
-                    "charge_id": request.attempt_id,
-                    "charge_reference": request.channel_reference,
-                    "amount": request.amount,
-                    "currency": request.currency,
-                }
-                return self._signed("POST", "/refunds", msgspec.json.encode(refund))
+                return self._post("/refunds", _change_body(request))
+            case SendPayout():
+                payout = {"id": request.payout_id, "amount": request.amount, "currency": request.currency}
+                return self._post("/payouts", payout | {"destination": request.destination})
+            case SignContract(answer=None):
+                asked = {"id": request.contract_id, "signing": request.sign_id, "customer": request.customer}
+                asked |= {"method": request.method}
+                how = {"details": request.details, "return_url": request.return_url}
+                return self._post("/contracts", asked | {name: value for name, value in how.items() if value})
+            case SignContract():
+                answer = {"id": request.sign_id, "answer": request.answer}
+                return self._post(f"/contracts/{_id(request.contract_id)}/confirm", answer)
+            case TerminateContract():
+                over = {"id": request.end_id, "reference": request.channel_reference}
+                return self._post(f"/contracts/{_id(request.contract_id)}/end", over)
             case QueryCharge():
-                return self._signed("GET", f"/charges/{quote(request.attempt_id, safe='')}", b"")
+                return self._signed("GET", f"/charges/{_id(request.attempt_id)}", b"")
+            case QueryChange():
+                return self._signed("GET", f"/changes/{_id(request.change_id)}", b"")
             case QueryRefund():
-                return self._signed("GET", f"/refunds/{quote(request.refund_id, safe='')}", b"")
-            case _:
-                raise ErrandNotSupported(type(request).__name__)
+                return self._signed("GET", f"/refunds/{_id(request.refund_id)}", b"")
+            case QueryPayout():
+                return self._signed("GET", f"/payouts/{_id(request.payout_id)}", b"")
+            case QueryContract():
+                return self._signed("GET", f"/contracts/{_id(request.contract_id)}", b"")
+        raise ErrandNotSupported(type(request).__name__)
 
     def from_wire(self, request: ChannelRequest, reply: HttpReply) -> Verdict:
         if reply.status >= 500:
             return Unknown(f"http {reply.status}")
         if not self._is_answer_to(request, reply):
             return Unknown("the answer is not signed by the channel")
-        answer = _read(reply.body)
+        answer = read(reply.body)
         if answer is None:
             return Unknown("the answer cannot be read")
         match request, reply.status, answer:
-            case (Charge(), 200 | 202, _Charge()) if answer.id == request.attempt_id:
-                if (answer.amount, answer.currency) != (request.amount, request.currency):
-                    return AMOUNT_MISMATCH  # Whatever it says became of it, it speaks of another sum.
-                return _charge_verdict(answer)
-            case (QueryCharge(), 200 | 202, _Charge()) if answer.id == request.attempt_id:
-                return _charge_verdict(answer)
-            case (RefundCharge(), 200 | 202, _Refund()) if answer.id == request.refund_id:
-                return as_asked(_refund_verdict(answer), request.amount, request.currency)
-            case (QueryRefund(), 200 | 202, _Refund()) if answer.id == request.refund_id:
-                return _refund_verdict(answer)
-            case (QueryCharge() | QueryRefund(), 404, _Error(code="not_found")):
+            case (Charge(), 200 | 202, ChargeObject()) if answer.id == request.attempt_id:
+                return _whole(answer, request)
+            case (ConfirmCharge(), 200 | 202, ChargeObject()) if answer.id == request.attempt_id:
+                return as_asked(answer.verdict(), request.amount, request.currency)
+            case (QueryCharge(), 200 | 202, ChargeObject()) if answer.id == request.attempt_id:
+                return answer.verdict()
+            case (
+                CaptureCharge() | VoidCharge() | IncrementCharge() | ExtendCharge(),
+                200 | 202,
+                ChangeObject(),
+            ) if (answer.id, answer.kind) == (request.id, _CHANGES[type(request)][1]):
+                return as_asked(answer.verdict(), request.amount, request.currency)
+            case (QueryChange(), 200 | 202, ChangeObject()) if answer.id == request.change_id:
+                return answer.verdict()
+            case (RefundCharge(), 200 | 202, RefundObject()) if answer.id == request.refund_id:
+                return as_asked(answer.verdict(), request.amount, request.currency)
+            case (QueryRefund(), 200 | 202, RefundObject()) if answer.id == request.refund_id:
+                return answer.verdict()
+            case (SendPayout(), 200 | 202, PayoutObject()) if answer.id == request.payout_id:
+                return as_asked(answer.verdict(), request.amount, request.currency)
+            case (QueryPayout(), 200 | 202, PayoutObject()) if answer.id == request.payout_id:
+                return answer.verdict()
+            case (SignContract(), 200 | 202, ContractObject()) if answer.id == request.contract_id:
+                return answer.verdict(answered=request.answer is not None)
+            case (TerminateContract() | QueryContract(), 200 | 202, ContractObject()) if (
+                answer.id == request.contract_id
+            ):
+                return answer.verdict()
+            case _, 404, ErrorObject(code="not_found") if _is_question(request):
                 return NotFound()
-            case (Charge(), 422, _Error(code=code)) if code in REFUSALS:
-                return Declined(REFUSALS[code], code, _shown(answer.message), hard=False)
-            case (RefundCharge(), 422, _Error(code=code)) if code in REFUSALS:
-                return RefundDeclined(REFUSALS[code], code, _shown(answer.message), hard=False)
+            case _, 422, ErrorObject(code=code, message=message) if code in REFUSALS:
+                return _refused(request, code, shown(message))
             case _:
                 return Unknown(f"http {reply.status} is no answer to this request")
 
     def from_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> CallbackNotice:
         event_id = verify_message(self.secret, headers, body, now)
-        match _read(body):
-            case _Charge() as charge:
-                return CallbackNotice(event_id, "charge", charge.id, _charge_verdict(charge))
-            case _Refund() as refund:
-                return CallbackNotice(event_id, "refund", refund.id, _refund_verdict(refund))
+        match read(body):
+            case ChargeObject() as charge:
+                return CallbackNotice(event_id, "charge", charge.id, charge.verdict())
+            case ChangeObject() as change:
+                return CallbackNotice(event_id, "change", change.id, change.verdict())
+            case RefundObject() as refund:
+                return CallbackNotice(event_id, "refund", refund.id, refund.verdict())
+            case PayoutObject() as payout:
+                return CallbackNotice(event_id, "payout", payout.id, payout.verdict())
+            case ContractObject() as contract:
+                return CallbackNotice(event_id, "contract", contract.id, contract.verdict())
+            case DisputeObject() as dispute:
+                return CallbackNotice(event_id, "dispute", dispute.charge_id, dispute.verdict())
             case _:
                 raise CallbackUnreadable(event_id=event_id)
+
+    def _post(self, path: str, content: Mapping[str, object]) -> HttpRequest:
+        return self._signed("POST", path, msgspec.json.encode(content))
 
     def _signed(self, method: str, path: str, body: bytes) -> HttpRequest:
         headers = {SIGNATURE_HEADER: self.secret.signature(request_message(method, path, body))}
@@ -217,42 +227,67 @@ class CardSimulator:
         return self.secret.signed(message, reply.headers.get(SIGNATURE_HEADER, ""))
 
 
-def _read(body: bytes) -> _Answer | None:
-    """The body as one of the channel's objects, or None for whatever else it is."""
-    try:
-        answer = _answers.decode(body.decode())  # msgspec does not look at the text of what it skips.
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    decided_at = None if isinstance(answer, _Error) else answer.decided_at
-    return answer if decided_at is None or decided_at.year in _YEARS else None
+def _id(text: str) -> str:
+    return quote(text, safe="")
 
 
-def _charge_verdict(charge: _Charge) -> Verdict:
-    match charge:
-        case _Charge(status="succeeded", decided_at=datetime() as at, decline=None):
-            return Charged(charge.reference, charge.amount, charge.currency, charge.fee, at.astimezone(UTC))
-        case _Charge(status="declined", decline=_Decline(code=code, message=message)):
-            reason, hard = DECLINES.get(code, ("generic_decline", False))
-            return Declined(reason, code, _shown(message), hard)
-        case _Charge(status="pending"):
-            return PENDING
+def _charge_body(request: Charge) -> dict[str, object]:
+    body: dict[str, object] = {
+        "id": request.attempt_id,
+        "amount": request.amount,
+        "currency": request.currency,
+        "token": request.token,
+        "order_reference": request.order_reference,
+        "merchant": request.merchant,
+    }
+    if not request.capture:
+        body["capture"] = False
+    if request.authenticate:
+        body["authenticate"] = True
+    more = {"details": request.details, "contract": request.contract, "return_url": request.return_url}
+    return body | {name: value for name, value in more.items() if value}
+
+
+def _change_body(request: _Change | RefundCharge) -> dict[str, object]:
+    body: dict[str, object] = {
+        "id": request.id,
+        "charge_id": request.attempt_id,
+        "charge_reference": request.channel_reference,
+        "amount": request.amount,
+        "currency": request.currency,
+    }
+    if isinstance(request, VoidCharge) and request.takes_back:
+        body["takes_back"] = request.takes_back
+    return body | {"final": request.final} if isinstance(request, CaptureCharge) else body
+
+
+def _whole(answer: ChargeObject, request: Charge) -> Verdict:
+    """Only what is held may be over less than was asked for; whatever else it says, it speaks of another sum."""
+    exact = (answer.amount, answer.currency) == (request.amount, request.currency)
+    return answer.verdict() if exact else _held_in_part(answer, request)
+
+
+def _held_in_part(answer: ChargeObject, request: Charge) -> Verdict:
+    in_part = answer.status == "authorized" and not request.capture
+    return as_asked(answer.verdict(), request.amount, request.currency) if in_part else AMOUNT_MISMATCH
+
+
+def _is_question(request: ChannelRequest) -> bool:
+    return isinstance(request, QueryCharge | QueryChange | QueryRefund | QueryPayout | QueryContract)
+
+
+def _refused(request: ChannelRequest, code: str, message: str) -> Verdict:
+    reason = REFUSALS[code]
+    match request:
+        case Charge() | ConfirmCharge():
+            return Declined(reason, code, message, hard=False)
+        case CaptureCharge() | VoidCharge() | IncrementCharge() | ExtendCharge():
+            return ChangeDeclined(reason, code, message)
+        case RefundCharge():
+            return RefundDeclined(reason, code, message, hard=False)
+        case SendPayout():
+            return PayoutDeclined(reason, code, message)
+        case SignContract() | TerminateContract():
+            return ContractDeclined(reason, code, message)
         case _:
-            return Unknown("the charge contradicts itself")
-
-
-def _refund_verdict(refund: _Refund) -> Verdict:
-    match refund:
-        case _Refund(status="succeeded", decided_at=datetime() as at, decline=None):
-            return Refunded(refund.reference, refund.amount, refund.currency, refund.fee, at.astimezone(UTC))
-        case _Refund(status="declined", decline=_Decline(code=code, message=message)):
-            reason, hard = DECLINES.get(code, ("generic_decline", False))
-            return RefundDeclined(reason, code, _shown(message), hard)
-        case _Refund(status="pending"):
-            return PENDING
-        case _:
-            return Unknown("the refund contradicts itself")
-
-
-def _shown(message: str) -> str:
-    """A stranger's text, made safe to store and to show: printable and short."""
-    return "".join(character for character in message if character.isprintable())[:_LONGEST_MESSAGE]
+            return Unknown("http 422 is no answer to this request")

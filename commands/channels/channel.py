@@ -111,12 +111,16 @@ class Declined(Struct, frozen=True, tag_field="verdict", tag="declined"):
 
 
 class Changed(Struct, frozen=True, tag_field="verdict", tag="changed"):
-    """The capture, void or increment with our id was done; `amount` is what it moved, in minor units."""
+    """The capture, void, increment or extension with our id was done; `amount` is what it was over, in minor units.
+
+    `capture_before`: until when the money is held now, if an increment or an extension has changed that.
+    """
 
     channel_reference: str
     amount: int
     currency: str
     at: datetime
+    capture_before: datetime | None = None
 
 
 class ChangeDeclined(Struct, frozen=True, tag_field="verdict", tag="change_declined"):
@@ -227,6 +231,30 @@ class DisputeMoved(Struct, frozen=True, tag_field="verdict", tag="dispute_moved"
     at: datetime
 
 
+class CoinTransfer(Struct, frozen=True):
+    """One transaction on a chain. `dropped`: it is in no block any more, after a reorganisation. Amount in minor units.
+
+    `at` is when it was first seen, which decides whether it came in time.
+    """
+
+    txid: str
+    amount: int
+    confirmations: int
+    at: datetime
+    dropped: bool = False
+
+
+class CoinsSeen(Struct, frozen=True, tag_field="verdict", tag="coins_seen"):
+    """Transactions to the address of a charge: all that are known when asked, or the one that a callback is about.
+
+    Whether they are enough, in time and deep enough is ours to say. `coin` is the code of the asset.
+    """
+
+    channel_reference: str
+    coin: str
+    transfers: tuple[CoinTransfer, ...]
+
+
 class NotFound(Struct, frozen=True, tag_field="verdict", tag="not_found"):
     """The channel itself says that it knows no such id. It may still be on its way there."""
 
@@ -260,6 +288,7 @@ Outcome = (
     | ContractDeclined
     | ContractEnded
     | DisputeMoved
+    | CoinsSeen
 )
 """What a channel says happened; the others say that it has not, or that nobody knows."""
 Verdict = Outcome | NotFound | Unknown | NotSent

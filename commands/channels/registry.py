@@ -1,19 +1,25 @@
 """Registry: which channels there are, how each is spoken to, and where it lives."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from commands.channels.bank_redirect import BankRedirect
 from commands.channels.card_simulator import CardSimulator
+from commands.channels.carrier import Carrier
 from commands.channels.channel import Channel
-from commands.channels.signatures import Secret
+from commands.channels.keys import Keyring, our_ring
+from commands.channels.signatures import Secret, secret_from_file
+from commands.policies.channels import ChannelTerms
 from ledger.errors import ChannelNotFound
 
 
 class ChannelSettings(Struct, frozen=True):
     """One configured channel. `base_url` is http(s)://host[:port][/path] without a slash at its end.
 
+    `keys`: what we sign with and know the channel by, where it asks for more than a shared secret.
     `connect_ms` bounds the connection, `read_ms` each wait for more bytes, `total_ms` the whole conversation.
     """
 
@@ -21,6 +27,7 @@ class ChannelSettings(Struct, frozen=True):
     base_url: str
     secret: Secret
     adapter: str = "card_simulator"
+    keys: Keyring | None = None
     connect_ms: int = 1_000
     read_ms: int = 2_000
     total_ms: int = 5_000
@@ -39,10 +46,32 @@ def _card_simulator(settings: ChannelSettings) -> Channel:
     return CardSimulator(settings.name, settings.secret)
 
 
+def _bank_redirect(settings: ChannelSettings) -> Channel:
+    if settings.keys is None:
+        raise ValueError(f"the channel {settings.name} signs with key pairs")
+    return BankRedirect(settings.name, settings.keys)
+
+
+def _carrier(settings: ChannelSettings) -> Channel:
+    return Carrier(settings.name, settings.secret)
+
+
 # A new kind of channel is one adapter file and one line here.
 ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
     "card_simulator": _card_simulator,
+    "bank_redirect": _bank_redirect,
+    "carrier": _carrier,
 }
+
+# Those that sign with key pairs.
+KEYED = frozenset({"bank_redirect"})
+
+
+def settings_of(terms: ChannelTerms, base_url: str, folder: Path) -> ChannelSettings:
+    """A channel at this address with the key material in this folder, made by whoever comes first."""
+    secret = secret_from_file(folder / f"{terms.name}.secret")
+    keys = our_ring(folder, terms.name) if terms.adapter in KEYED else None
+    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys)
 
 
 class Registry:

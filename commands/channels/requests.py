@@ -23,7 +23,7 @@ class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund"):
 
 
 class QueryChange(Struct, frozen=True, tag_field="request", tag="query_change"):
-    """What became of the capture, void or increment with our id, of this charge?"""
+    """What became of the capture, void, increment or extension with our id, of this charge?"""
 
     change_id: str
     attempt_id: str
@@ -80,7 +80,10 @@ class Charge(Struct, frozen=True, tag_field="request", tag="charge", omit_defaul
 
 
 class ConfirmCharge(Struct, frozen=True, tag_field="request", tag="confirm_charge"):
-    """The payer's answer (a code from a message) to what the channel asked for. `confirm_id` is its idempotency id."""
+    """The payer's answer (a code from a message) to what the channel asked for. `confirm_id` is its idempotency id.
+
+    It is answered like the charge: once more ActionRequired means that the answer was wrong, or not done yet.
+    """
 
     confirm_id: str
     attempt_id: str
@@ -97,7 +100,7 @@ class ConfirmCharge(Struct, frozen=True, tag_field="request", tag="confirm_charg
 
     @property
     def subject(self) -> str:
-        return self.attempt_id
+        return self.confirm_id
 
     def question(self) -> Question:
         return QueryCharge(self.attempt_id)
@@ -127,14 +130,19 @@ class CaptureCharge(Struct, frozen=True, tag_field="request", tag="capture_charg
         return QueryChange(self.capture_id, self.attempt_id)
 
 
-class VoidCharge(Struct, frozen=True, tag_field="request", tag="void_charge"):
-    """Let go of what is held, or close an order that nobody has paid yet. `amount` is what is open, in minor units."""
+class VoidCharge(Struct, frozen=True, tag_field="request", tag="void_charge", omit_defaults=True):
+    """Let go of what is held, or close an order that nobody has paid yet. `amount` is what is open, in minor units.
+
+    With `takes_back`, the id of a capture or of the charge itself, `amount` was taken on the same day and is to be as
+    if it had not been: a capture's is held again, a charge's is the payer's again.
+    """
 
     void_id: str
     attempt_id: str
     channel_reference: str
     amount: int
     currency: str
+    takes_back: str = ""
 
     owed: ClassVar[bool] = True
 
@@ -171,6 +179,29 @@ class IncrementCharge(Struct, frozen=True, tag_field="request", tag="increment_c
 
     def question(self) -> Question:
         return QueryChange(self.increment_id, self.attempt_id)
+
+
+class ExtendCharge(Struct, frozen=True, tag_field="request", tag="extend_charge"):
+    """Hold what is held for longer. `amount` is what is held, in minor units; nothing is added to it."""
+
+    extension_id: str
+    attempt_id: str
+    channel_reference: str
+    amount: int
+    currency: str
+
+    owed: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return self.extension_id
+
+    @property
+    def subject(self) -> str:
+        return self.extension_id
+
+    def question(self) -> Question:
+        return QueryChange(self.extension_id, self.attempt_id)
 
 
 class RefundCharge(Struct, frozen=True, tag_field="request", tag="refund_charge"):
@@ -270,6 +301,7 @@ Errand = (
     | CaptureCharge
     | VoidCharge
     | IncrementCharge
+    | ExtendCharge
     | RefundCharge
     | SendPayout
     | SignContract

@@ -10,7 +10,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -58,6 +58,15 @@ class Secret:
         """Whether the signature is ours, compared in a time that does not depend on where it differs."""
         return hmac.compare_digest(self.signature(message).encode(), signature.encode("utf-8", "replace"))
 
+    def hexadecimal(self, message: bytes) -> str:
+        """The HMAC-SHA-256 of the message in capital hexadecimals."""
+        return hmac.new(self._key, message, sha256).hexdigest().upper()
+
+    @staticmethod
+    def same(one: str, other: str) -> bool:
+        """Whether two signatures are equal, compared in a time that does not depend on where they differ."""
+        return hmac.compare_digest(one.encode(), other.encode("utf-8", "replace"))
+
     def __repr__(self) -> str:
         return "Secret(…)"
 
@@ -67,21 +76,30 @@ class Secret:
 
 def secret_from_file(path: Path) -> Secret:
     """The secret in this file; made with mode 0600 on first use, by whichever process comes first."""
+    return Secret.parse(made_once(path, _new_secret).decode("ascii").strip())
+
+
+def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
+    """What is in this file, which is made with mode 0600 if it is not there; many processes may come at once."""
     try:
-        return Secret.parse(path.read_text("ascii").strip())
+        return path.read_bytes()
     except FileNotFoundError:
         pass
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(_WRITTEN_AS + base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(make())
     try:
         os.link(draft, path)  # Whole or not at all, and never over the file of a process that was quicker.
     except FileExistsError:
         pass
     finally:
         draft.unlink()
-    return Secret.parse(path.read_text("ascii").strip())
+    return path.read_bytes()
+
+
+def _new_secret() -> bytes:
+    return f"{_WRITTEN_AS}{base64.b64encode(secrets.token_bytes(32)).decode()}\n".encode()
 
 
 def sign_message(secret: Secret, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Fees: what a merchant pays us and what a channel keeps, in minor units. Recorded, so that a replay never computes."""
 
-from commands.policies.routing import CHANNELS
+from commands.policies.channels import CHANNELS
 from ledger.errors import FeeExceedsAmount
 from ledger.events.merchants import FeeTerms
 from ledger.money import share_in_basis_points
@@ -8,10 +8,15 @@ from ledger.money import share_in_basis_points
 
 def merchant_fee(terms: FeeTerms, amount: int) -> int:
     """A share of the amount, half a unit rounded up, and the fixed part; raises FeeExceedsAmount."""
-    fee = share_in_basis_points(amount, terms.percent_bps) + terms.fixed
+    fee = merchant_fee_uncapped(terms, amount)
     if fee > amount:
         raise FeeExceedsAmount(pointer="/amount", amount=amount, fee=fee)
     return fee
+
+
+def merchant_fee_uncapped(terms: FeeTerms, amount: int) -> int:
+    """The same, even where it is more than the amount."""
+    return share_in_basis_points(amount, terms.percent_bps) + terms.fixed
 
 
 def channel_fee(channel: str, amount: int) -> int:

@@ -1,7 +1,6 @@
 """Products: the ways to pay that are offered, as data, and what each of them takes.
 
-Known words that are not offered yet: online_banking, protocol_pay, platform_pay, foreign_card, mobile_bill,
-virtual_currency, credit_pay, agency_pay.
+A known word that is not offered here: agency_pay, which is asked for by payouts.
 """
 
 from typing import Literal
@@ -10,7 +9,7 @@ import msgspec
 
 from ledger.errors import CaptureNotSupported, FieldMissing, MethodNotSupported, ProductNotSupported, Refusal
 
-Source = Literal["channel", "wallet"]
+Source = Literal["channel", "wallet", "credit"]
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -21,13 +20,30 @@ class Product(msgspec.Struct, frozen=True):
     methods: tuple[str, ...]
     captures: tuple[str, ...] = ("automatic",)
     needs_customer: bool = False
+    open_for_s: int | None = None
+    """How long an order may be paid where the caller sets no time; None: until its channel says what became of it."""
+    authenticate: bool = False
+    """The payer always has to prove to the channel that it is him."""
 
 
 PRODUCTS: dict[str, Product] = {
     product.name: product
     for product in (
-        Product("balance_pay", source="wallet", methods=("wallet", "balance"), needs_customer=True),
-        Product("quick_pay", source="channel", methods=("card",)),
+        Product(
+            "balance_pay",
+            source="wallet",
+            methods=("wallet", "balance", "mixed"),
+            captures=("automatic", "manual"),
+            needs_customer=True,
+        ),
+        Product("quick_pay", source="channel", methods=("card", "mixed"), captures=("automatic", "manual")),
+        Product("credit_pay", source="credit", methods=("credit",), needs_customer=True),
+        Product("foreign_card", source="channel", methods=("card",), authenticate=True),
+        Product("mobile_bill", source="channel", methods=("carrier_billing",), open_for_s=1_800),
+        Product("virtual_currency", source="channel", methods=("coin",), open_for_s=900),
+        Product("protocol_pay", source="channel", methods=("contract",), needs_customer=True),
+        Product("online_banking", source="channel", methods=("bank_redirect",), open_for_s=1_800),
+        Product("platform_pay", source="channel", methods=("alipay", "wechat_pay"), open_for_s=1_800),
     )
 }
 TOP_UP_METHODS = ("card",)
@@ -48,6 +64,7 @@ def objections(product: Product, method: str, capture: str, customer: str | None
         found.append(FieldMissing(f"{product.name} is paid by a customer.", pointer="/customer"))
     if method not in product.methods:
         found.append(MethodNotSupported(pointer="/method/type", method=method, supported=list(product.methods)))
-    if capture not in product.captures:
+    # A payment from two sources is taken at once or not at all.
+    if capture not in product.captures or (capture == "manual" and method == "mixed"):
         found.append(CaptureNotSupported(pointer="/capture", capture=capture, supported=list(product.captures)))
     return found

@@ -14,8 +14,18 @@ from typing import Literal
 
 import msgspec
 
-from commands.channels.channel import ActionRequired, NotFound, NotSent, Unknown, Verdict, as_asked
-from commands.channels.requests import ChannelRequest, Charge, Errand, SignContract, TerminateContract
+from commands.channels.channel import (
+    ActionRequired,
+    Authorized,
+    CoinsSeen,
+    ContractSigned,
+    NotFound,
+    NotSent,
+    Unknown,
+    Verdict,
+    as_asked,
+)
+from commands.channels.requests import ChannelRequest, Charge, ConfirmCharge, Errand, SignContract, TerminateContract
 
 State = Literal["due", "sent", "done"]
 
@@ -25,6 +35,7 @@ PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 NOT_FOUND_IS_BELIEVED_AFTER = 2
 # The word for an answer of that kind in the work list.
 ACTION_REQUIRED = ActionRequired.__name__
+AUTHORIZED = Authorized.__name__
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -73,9 +84,20 @@ def step_after(call: Call, verdict: Verdict) -> Step:
     """What becomes of the call now that this was answered to `question_of` it."""
     judged = _as_asked(call.request, verdict)
     match judged:
-        case ActionRequired() if isinstance(call.request, Charge):
+        case ContractSigned() if isinstance(call.request, TerminateContract):
+            return send_again(call)
+        case ActionRequired() if isinstance(call.request, Charge) or _asks_for_a_signature(call.request):
             # The payer's turn: his channel will call, and is asked from time to time whether he is done.
             return ask_again(call, record=None if call.last_answer == ACTION_REQUIRED else judged)
+        case ActionRequired() if isinstance(call.request, ConfirmCharge) and call.was == "sent":
+            # Did the answer not come there, or was it wrong? Only the answer itself, once more, can tell.
+            return send_again(call)
+        case Authorized() if isinstance(call.request, Charge) and call.request.capture:
+            # The channel goes on by itself: what is held will be taken, or not.
+            return ask_again(call, record=None if call.last_answer == AUTHORIZED else judged)
+        case CoinsSeen():
+            # There may come more of them; what they were enough for ends the call.
+            return ask_again(call, record=judged)
         case NotFound() if call.not_found + 1 < NOT_FOUND_IS_BELIEVED_AFTER:
             return ask_again(call, not_found=call.not_found + 1)
         case NotFound():
@@ -90,6 +112,11 @@ def step_after(call: Call, verdict: Verdict) -> Step:
             return ask_again(call, record=None if reason == call.last_answer else judged)
         case _:
             return Step("done", tries=call.tries, record=judged)
+
+
+def _asks_for_a_signature(request: Errand) -> bool:
+    """What carries the payer's answer ends with the channel's next question instead."""
+    return isinstance(request, SignContract) and request.answer is None
 
 
 def _as_asked(request: Errand, verdict: Verdict) -> Verdict:

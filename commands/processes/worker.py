@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 import psycopg
@@ -23,8 +24,11 @@ from commands.envelope import Answer, Part, own_envelope
 from commands.handler import Handler
 from commands.processes import channel_calls
 from commands.processes.channel_calls import Claim
+from commands.processes.circuit_watch import CircuitWatch
+from commands.processes.fund_releases import DueReleases, no_releases, release_funds
+from commands.processes.interest import charge_interest, owing
 from commands.processes.next_steps import Step, ask_again, question_of, step_after
-from commands.processes.timers import DueHolds, expire_holds
+from commands.processes.timers import DueHolds, DuePayments, expire_holds, expire_payments, keep_dates, no_payments
 from commands.submitting import submit
 from commands.writer import Writers
 from ledger.errors import ChannelNotFound, Refusal
@@ -40,6 +44,9 @@ _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
 # Hints wake everything here; these are the pauses after which it looks without one.
 _LOOK_S = 1.0
 _LOOK_FOR_BOOKS_S = 1.0
+_LOOK_FOR_INTEREST_S = 60.0
+# Funds wait for days, and what is due is a sum over all merchants.
+_LOOK_FOR_FUNDS_S = 15.0
 # A busy book hints with every batch: one look serves many.
 _SHORTEST_PAUSE_S = 0.02
 _PAUSE_AFTER_TROUBLE_S = 0.5
@@ -51,14 +58,23 @@ _LAST_WORDS_S = 3.0
 _TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
-async def run_worker(database: Database, channels: Registry, due_holds: DueHolds, stop: asyncio.Event) -> None:
+async def run_worker(
+    database: Database,
+    channels: Registry,
+    due_holds: DueHolds,
+    stop: asyncio.Event,
+    due_payments: DuePayments = no_payments,
+    due_contracts: DuePayments = no_payments,
+    due_releases: DueReleases = no_releases,
+) -> None:
     """Work for all books, also those that are made meanwhile, until `stop` is set. A bug ends it with an exception."""
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
     pool = database.pool(size=_POOL_SIZE)
     try:
         async with Dispatcher(channels) as dispatcher:
             await pool.open()
-            worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop)
+            worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop, due_payments, due_contracts)
+            worker.due_releases = due_releases
             try:
                 await worker.run()
             finally:
@@ -80,16 +96,23 @@ class Worker:
         channels: Registry,
         due_holds: DueHolds,
         stop: asyncio.Event,
+        due_payments: DuePayments,
+        due_contracts: DuePayments,
     ) -> None:
         self._stop = stop
         self._database, self._pool, self._writers = database, pool, writers
-        self._dispatcher, self._due_holds = dispatcher, due_holds
+        self._dispatcher, self._due_holds, self._due_payments = dispatcher, due_holds, due_payments
+        self._due_contracts = due_contracts
         longest_ms = max((channels.settings(name).total_ms for name in channels.names()), default=0)
         self._lease_s = longest_ms / 1000 + _LEASE_MARGIN_S
         self._log_grew: dict[str, asyncio.Event] = {}
         self._calls_due: dict[str, asyncio.Event] = {}
         self._read_until: dict[str, int] = {}
+        self._log_read: dict[str, asyncio.Event] = {}
+        self._watches: dict[str, CircuitWatch] = {}
+        self._charged_until: dict[str, str] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self.due_releases: DueReleases = no_releases
 
     async def run(self) -> None:
         """Until `stop` is set: each loop ends where it stands, and none is cut off between a claim and its call."""
@@ -97,10 +120,10 @@ class Worker:
             await self._patiently(lambda: self._begin_new_books(tasks))
             listening = tasks.create_task(self._steadily(self._listen))
             while not self._stop.is_set():
-                await _wait(self._stop, _LOOK_FOR_BOOKS_S)
+                await wait_for(self._stop, _LOOK_FOR_BOOKS_S)
                 await self._patiently(lambda: self._begin_new_books(tasks))
             listening.cancel()
-            for event in (*self._log_grew.values(), *self._calls_due.values()):
+            for event in (*self._log_grew.values(), *self._calls_due.values(), *self._log_read.values()):
                 event.set()
 
     async def finish(self, patience_s: float) -> None:
@@ -117,7 +140,10 @@ class Worker:
         for book in books:
             if book not in self._log_grew:
                 self._log_grew[book], self._calls_due[book] = asyncio.Event(), asyncio.Event()
-                for work in (self._follow, self._call, self._let_timers_run_out):
+                self._log_read[book] = asyncio.Event()
+                self._watches[book] = CircuitWatch(self._pool, book, self._submit)
+                timers = (self._let_timers_run_out, self._release_funds, self._charge_interest)
+                for work in (self._follow, self._call, self._watch, *timers):
                     tasks.create_task(self._steadily(partial(work, book)))
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -129,7 +155,9 @@ class Worker:
                 logger.warning("the worker waits for the database: %s", trouble)
                 # It may come back as an older one.
                 self._read_until.clear()
-                await _wait(self._stop, _PAUSE_AFTER_TROUBLE_S)
+                for watch in self._watches.values():
+                    watch.forget()
+                await wait_for(self._stop, _PAUSE_AFTER_TROUBLE_S)
             else:
                 break
 
@@ -157,12 +185,21 @@ class Worker:
         self._log_grew[book].clear()
         async with self._pool.connection() as connection:
             page = await channel_calls.follow(connection, book, self._read_until.get(book, 0))
-        self._read_until[book] = page.position
+        if page.position != self._read_until.get(book):
+            self._read_until[book] = page.position
+            self._log_read[book].set()
         if page.opened:
             self._calls_due[book].set()
         if not page.more:
             await asyncio.sleep(_SHORTEST_PAUSE_S)
-            await _wait(self._log_grew[book], _LOOK_S)
+            await wait_for(self._log_grew[book], _LOOK_S)
+
+    async def _watch(self, book: str) -> None:
+        """Have the circuits of channels judged by what was read, then wait for more."""
+        self._log_read[book].clear()
+        await self._watches[book].look(self._read_until.get(book, 0))
+        await asyncio.sleep(_SHORTEST_PAUSE_S)
+        await wait_for(self._log_read[book], _LOOK_S)
 
     # --- the channels -----------------------------------------------------------------------------------------------
 
@@ -182,7 +219,7 @@ class Worker:
             task.add_done_callback(self._calls.discard)
         if not claims:
             patience_s = _LOOK_S if to_next is None else min(_LOOK_S, max(to_next, _SHORTEST_PAUSE_S))
-            await _wait(self._calls_due[book], patience_s)
+            await wait_for(self._calls_due[book], patience_s)
 
     async def _carry_out(self, book: str, held: Claim) -> None:
         """One call. Whatever goes wrong here is about this call alone, and its lease brings it back."""
@@ -221,7 +258,7 @@ class Worker:
         if command is None:
             raise AssertionError(f"{call.id} is the id of nothing")
         envelope = own_envelope(
-            key_for(call.request.subject, verdict),
+            key_for(call.request.id, verdict),
             actor=f"channel:{call.channel}",
             correlation=held.correlation,
             causation=held.causation,
@@ -239,9 +276,31 @@ class Worker:
     async def _let_timers_run_out(self, book: str) -> None:
         try:
             await expire_holds(book, self._due_holds, self._submit)
+            await expire_payments(book, self._due_payments, self._submit)
+            await keep_dates(book, self._due_contracts, self._submit)
         except Refusal as refusal:
             logger.warning("the timers of %s wait: %s", book, refusal.detail)
-        await _wait(self._stop, _LOOK_S)
+        await wait_for(self._stop, _LOOK_S)
+
+    async def _release_funds(self, book: str) -> None:
+        try:
+            await release_funds(book, self.due_releases, self._submit)
+        except Refusal as refusal:
+            logger.warning("the funds of %s wait: %s", book, refusal.detail)
+        await wait_for(self._stop, _LOOK_FOR_FUNDS_S)
+
+    async def _charge_interest(self, book: str) -> None:
+        """Once a month has ended, and once when the work begins: what was charged already is not charged again."""
+        now = datetime.now(UTC)
+        if self._charged_until.get(book) != f"{now:%Y-%m}":
+            try:
+                async with self._pool.connection() as connection:
+                    lines = await owing(connection, book)
+                if await charge_interest(book, lines, self._submit, now):
+                    self._charged_until[book] = f"{now:%Y-%m}"
+            except Refusal as refusal:
+                logger.warning("the interest of %s waits: %s", book, refusal.detail)
+        await wait_for(self._stop, _LOOK_FOR_INTEREST_S)
 
     async def _submit(self, book: str, part: Part) -> Answer:
         return await submit(self._writers, book, part)
@@ -252,7 +311,8 @@ def _word(verdict: Verdict) -> str:
     return verdict.reason if isinstance(verdict, Unknown | NotSent) else type(verdict).__name__
 
 
-async def _wait(event: asyncio.Event, patience_s: float) -> None:
+async def wait_for(event: asyncio.Event, patience_s: float) -> None:
+    """Wait until the event is set, or so long."""
     # Not wait_for, which in Python 3.11 loses a cancellation that comes at the moment of the event.
     with suppress(TimeoutError):
         async with asyncio.timeout(patience_s):

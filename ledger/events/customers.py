@@ -28,4 +28,21 @@ class WalletOpened(Event, frozen=True):
     currency: str
 
 
-CustomerEvent = CustomerCreated | WalletOpened
+class CustomerContractAdded(Event, frozen=True):
+    """A contract was drafted for the customer, or a card of his is to be bound."""
+
+    topic: ClassVar[str] = "customers.contract_added.v1"
+
+    customer: str
+    contract: str
+
+
+class CustomerDeleted(Event, frozen=True):
+    """Nothing new is begun for the customer; what is under way ends as it would."""
+
+    topic: ClassVar[str] = "customers.deleted.v1"
+
+    customer: str
+
+
+CustomerEvent = CustomerCreated | WalletOpened | CustomerContractAdded | CustomerDeleted

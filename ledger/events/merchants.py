@@ -18,6 +18,20 @@ class FeeTerms(msgspec.Struct, frozen=True):
     fixed: int
 
 
+class SettlementTerms(msgspec.Struct, frozen=True):
+    """When a merchant may have what it sold, and what is kept back. Shares in ten-thousandths, sums in minor units.
+
+    Sales become available after `days`; `reserve_bps` of them are kept for `reserve_days` more. Each payout costs
+    `payout_fee`, and one above `approve_above` needs a second person; None: as the house has it.
+    """
+
+    days: int = 2
+    reserve_bps: int = 0
+    reserve_days: int = 90
+    payout_fee: int = 0
+    approve_above: int | None = None
+
+
 class MerchantCreated(Event, frozen=True, omit_defaults=True):
     """A merchant is served from here on."""
 
@@ -28,6 +42,7 @@ class MerchantCreated(Event, frozen=True, omit_defaults=True):
     fee: FeeTerms
     settlement_currency: str
     metadata: dict[str, str] = {}
+    settlement: SettlementTerms = SettlementTerms()
 
 
 MerchantEvent = MerchantCreated

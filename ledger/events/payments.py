@@ -23,6 +23,23 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     token: str | None = None
     details: dict[str, str] = {}
+    wallet_amount: int = 0
+    """Of a mixed payment: minor units that come from the customer's wallet; the card pays the rest."""
+
+
+class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an amount is in another unit, at a rate that was locked: `amount` minor units of `currency`.
+
+    `rate` is a decimal number as text, of whole units. `quote` is empty where the rate was locked for one payment only.
+    """
+
+    amount: int
+    currency: str
+    rate: str
+    source: str
+    rated_at: datetime
+    expires_at: datetime
+    quote: str = ""
 
 
 class PaymentCreated(Event, frozen=True, omit_defaults=True):
@@ -46,6 +63,11 @@ class PaymentCreated(Event, frozen=True, omit_defaults=True):
     return_url: str | None = None
     expires_at: datetime | None = None
     """After it nobody may pay any more; None: it stays open until its channel says what became of it."""
+    scheduled_at: datetime | None = None
+    """The payer was told that he will be charged then: until then nothing is asked of a channel."""
+    exchange: Exchange | None = None
+    """Of a foreign payment, what the merchant is owed, and then `fee` is in that currency; of a payment in coins, what
+    the payer sends."""
 
 
 class PaymentRiskAssessed(Event, frozen=True, omit_defaults=True):
@@ -131,7 +153,10 @@ class PaymentAttemptUnanswered(Event, frozen=True, omit_defaults=True):
 
 
 class PaymentAttemptDeclined(Event, frozen=True, omit_defaults=True):
-    """The channel said no, or the attempt surely did not happen. `group` is the project's own taxonomy of reasons."""
+    """The channel said no, or the attempt surely did not happen. `group` is the project's own taxonomy of reasons.
+
+    `sent` false: no byte of it left us.
+    """
 
     topic: ClassVar[str] = "payments.attempt_declined.v1"
 
@@ -140,10 +165,15 @@ class PaymentAttemptDeclined(Event, frozen=True, omit_defaults=True):
     channel_code: str = ""
     message: str = ""
     hard: bool = False
+    sent: bool = True
 
 
 class PaymentCaptured(Event, frozen=True, omit_defaults=True):
-    """The channel took `amount` for us: the merchant is owed it less `fee`; `channel_fee` is what the contract says."""
+    """The channel took `amount` for us: the merchant is owed it less `fee`; `channel_fee` is what the contract says.
+
+    Of a mixed payment, `from_wallet` minor units that were frozen in the customer's wallet come on top of it. With an
+    `exchange` the merchant is owed that much, less `fee` of that currency.
+    """
 
     topic: ClassVar[str] = "payments.captured.v1"
 
@@ -156,12 +186,53 @@ class PaymentCaptured(Event, frozen=True, omit_defaults=True):
     currency: str
     fee: int
     channel_fee: int
+    from_wallet: int = 0
+    customer: str | None = None
+    exchange: Exchange | None = None
+    capture: str = ""
+    """The id of the capture, where it was held first and its merchant took it."""
+    released: int = 0
+    """How much of what was held it was: 0 where nothing was held."""
+    final: bool = False
 
 
 class PaymentPaidFromWallet(Event, frozen=True, omit_defaults=True):
     """`amount` went from the customer's wallet to the merchant, less `fee`: final at once."""
 
     topic: ClassVar[str] = "payments.paid_from_wallet.v1"
+
+    customer: str
+    merchant: str
+    product: str
+    amount: int
+    currency: str
+    fee: int
+
+
+class PaymentWalletFrozen(Event, frozen=True, omit_defaults=True):
+    """A mixed payment begins: `amount` of the customer's wallet is set aside before a card is asked for the rest."""
+
+    topic: ClassVar[str] = "payments.wallet_frozen.v1"
+
+    customer: str
+    amount: int
+    currency: str
+
+
+class PaymentWalletUnfrozen(Event, frozen=True, omit_defaults=True):
+    """A mixed payment was not paid: the customer may spend `amount` again."""
+
+    topic: ClassVar[str] = "payments.wallet_unfrozen.v1"
+
+    customer: str
+    amount: int
+    currency: str
+
+
+class PaymentPaidOnCredit(Event, frozen=True, omit_defaults=True):
+    """We lent the customer `amount`, and owe it to the merchant less `fee`: final at once."""
+
+    topic: ClassVar[str] = "payments.paid_on_credit.v1"
 
     customer: str
     merchant: str
@@ -196,6 +267,8 @@ class PaymentCanceled(Event, frozen=True, omit_defaults=True):
 
     reason: str
     group: str = "cancelled_by_user"
+    attempt: str = ""
+    """The attempt whose order was closed at its channel, if there was one: nothing more is to come of it."""
 
 
 class PaymentExpired(Event, frozen=True, omit_defaults=True):
@@ -204,6 +277,8 @@ class PaymentExpired(Event, frozen=True, omit_defaults=True):
     topic: ClassVar[str] = "payments.expired.v1"
 
     group: str = "session_expired"
+    attempt: str = ""
+    """The attempt whose order was closed at its channel, if there was one."""
 
 
 class PaymentReceiptUnapplied(Event, frozen=True, omit_defaults=True):

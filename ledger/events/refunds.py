@@ -2,11 +2,33 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from ledger.events.event import Event
 
 
+class ExchangedBack(msgspec.Struct, frozen=True):
+    """What a refund takes from a merchant in another currency: from pending sales, what was released, as a debt."""
+
+    currency: str
+    covered: int
+    short: int
+    from_available: int = 0
+
+    @property
+    def cost(self) -> int:
+        """All of it, in minor units of the merchant's currency."""
+        return self.covered + self.short + self.from_available
+
+
 class RefundRequested(Event, frozen=True, omit_defaults=True):
-    """We owe the payer `amount`: taken from the merchant, `short` of it as a debt of the merchant to us."""
+    """We owe the payer `amount`: taken from the merchant, `short` of it as a debt of the merchant to us.
+
+    `from_available` of it were released to the merchant already; the rest comes out of sales that are still pending.
+
+    Of a mixed payment, `to_wallet` minor units go into the customer's wallet once the channel gave `amount` back. With
+    `exchange` the merchant pays in its own currency, and `short` is 0.
+    """
 
     topic: ClassVar[str] = "refunds.requested.v1"
 
@@ -20,6 +42,10 @@ class RefundRequested(Event, frozen=True, omit_defaults=True):
     currency: str
     short: int
     reason: str
+    to_wallet: int = 0
+    customer: str | None = None
+    exchange: ExchangedBack | None = None
+    from_available: int = 0
 
 
 class RefundUnanswered(Event, frozen=True, omit_defaults=True):
@@ -32,7 +58,7 @@ class RefundUnanswered(Event, frozen=True, omit_defaults=True):
 
 
 class RefundSucceeded(Event, frozen=True, omit_defaults=True):
-    """The channel gave `amount` back to the payer."""
+    """The channel gave `amount` back to the payer; `to_wallet` more goes into the customer's wallet."""
 
     topic: ClassVar[str] = "refunds.succeeded.v1"
 
@@ -42,6 +68,8 @@ class RefundSucceeded(Event, frozen=True, omit_defaults=True):
     channel_reference: str
     amount: int
     currency: str
+    to_wallet: int = 0
+    customer: str | None = None
 
 
 class RefundFailed(Event, frozen=True, omit_defaults=True):
@@ -56,6 +84,10 @@ class RefundFailed(Event, frozen=True, omit_defaults=True):
     short: int
     group: str
     message: str = ""
+    to_wallet: int = 0
+    exchange: ExchangedBack | None = None
+    channel: str = ""
+    from_available: int = 0
 
 
 class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
@@ -71,6 +103,24 @@ class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
     currency: str
     short: int
     reason: str
+    from_available: int = 0
+
+
+class RefundPaidToCredit(Event, frozen=True, omit_defaults=True):
+    """`amount` of a purchase on credit went back: `principal` of it pays the debt, the rest goes into the wallet."""
+
+    topic: ClassVar[str] = "refunds.paid_to_credit.v1"
+
+    id: str
+    payment: str
+    merchant: str
+    customer: str
+    amount: int
+    currency: str
+    principal: int
+    short: int
+    reason: str
+    from_available: int = 0
 
 
 class RefundUnapplied(Event, frozen=True, omit_defaults=True):

@@ -56,15 +56,15 @@ def routed(payment: Payment, event: PaymentRouted, recorded: Recorded) -> Paymen
 
 
 def initiated(payment: Payment, event: PaymentAttemptInitiated, recorded: Recorded) -> Payment:
-    attempt = Attempt(event.attempt, event.channel, event.amount, event.currency)
-    return replace(payment, status=PROCESSING, action=None, attempts=(*payment.attempts, attempt))
+    attempt = Attempt(event.attempt, event.channel, event.amount, event.currency, authenticate=event.authenticate)
+    return replace(payment, status=PROCESSING, action=None, group=None, attempts=(*payment.attempts, attempt))
 
 
 def action_required(payment: Payment, event: PaymentActionRequired, recorded: Recorded) -> Payment:
     def change(attempt: Attempt) -> Attempt:
         return replace(attempt, status=REQUIRES_ACTION, reference=event.channel_reference)
 
-    return replace(with_attempt(payment, event.attempt, change), status=REQUIRES_ACTION, action=event)
+    return replace(with_attempt(payment, event.attempt, change), status=REQUIRES_ACTION, action=event, asked=(*payment.asked, event))
 
 
 def unanswered(payment: Payment, event: PaymentAttemptUnanswered, recorded: Recorded) -> Payment:
@@ -85,7 +85,14 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
         return replace(attempt, status=SUCCEEDED, reference=event.channel_reference)
 
     changed = with_attempt(payment, event.attempt, change)
-    return replace(changed, status=SUCCEEDED, action=None, captured=payment.captured + event.amount)
+    return replace(
+        changed,
+        status=SUCCEEDED,
+        action=None,
+        captured=payment.captured + event.amount + event.from_wallet,
+        frozen=payment.frozen - event.from_wallet,
+        from_wallet=payment.from_wallet + event.from_wallet,
+    )
 
 
 def paid_from_wallet(payment: Payment, event: PaymentPaidFromWallet, recorded: Recorded) -> Payment:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from ledger.events.event import Recorded
 from ledger.events.refunds import (
     RefundFailed,
+    RefundPaidToCredit,
     RefundPaidToWallet,
     RefundRequested,
     RefundSucceeded,
@@ -28,14 +29,32 @@ def with_refund(payment: Payment, name: str, recorded: Recorded, change: Callabl
 
 def requested(payment: Payment, event: RefundRequested, recorded: Recorded) -> Payment:
     refund = Refund(
-        event.id, event.amount, event.short, event.reason, recorded.recorded_at, recorded.position, event.channel
+        event.id,
+        event.amount + event.to_wallet,
+        event.short,
+        event.reason,
+        recorded.recorded_at,
+        recorded.position,
+        event.channel,
+        to_wallet=event.to_wallet,
+        from_available=event.from_available,
+        exchange=event.exchange,
     )
     return replace(payment, refunds=(*payment.refunds, refund))
 
 
-def paid_to_wallet(payment: Payment, event: RefundPaidToWallet, recorded: Recorded) -> Payment:
-    refund = Refund(event.id, event.amount, event.short, event.reason, recorded.recorded_at, recorded.position)
-    return replace(payment, refunds=(*payment.refunds, replace(refund, status=SUCCEEDED)))
+def paid_at_once(payment: Payment, event: RefundPaidToWallet | RefundPaidToCredit, recorded: Recorded) -> Payment:
+    refund = Refund(
+        event.id,
+        event.amount,
+        event.short,
+        event.reason,
+        recorded.recorded_at,
+        recorded.position,
+        status=SUCCEEDED,
+        from_available=event.from_available,
+    )
+    return replace(payment, refunds=(*payment.refunds, refund))
 
 
 def unanswered(payment: Payment, event: RefundUnanswered, recorded: Recorded) -> Payment:
@@ -65,7 +84,8 @@ def unapplied(payment: Payment, event: RefundUnapplied, recorded: Recorded) -> P
 
 EVOLVERS: Evolvers = {
     RefundRequested: requested,
-    RefundPaidToWallet: paid_to_wallet,
+    RefundPaidToWallet: paid_at_once,
+    RefundPaidToCredit: paid_at_once,
     RefundUnanswered: unanswered,
     RefundSucceeded: succeeded,
     RefundFailed: failed,

@@ -11,10 +11,36 @@ from ledger.events.event import Event
 from ledger.events.holds import HoldCaptured, HoldExpired, HoldPlaced, HoldReleased
 from ledger.events.transfers import TransferPosted
 from ledger.journal import JournalEntry
-from ledger.posting_rules import holds, payments, refunds, top_ups, transfers
+from ledger.posting_rules import (
+    authorizations,
+    coins,
+    credit_lines,
+    funds,
+    fx,
+    holds,
+    payments,
+    payouts,
+    refunds,
+    top_ups,
+    transfers,
+    treasury,
+    wallets,
+)
 
 _ENTRY_RULES = (
-    transfers.ENTRY_RULES | holds.ENTRY_RULES | payments.ENTRY_RULES | refunds.ENTRY_RULES | top_ups.ENTRY_RULES
+    transfers.ENTRY_RULES
+    | holds.ENTRY_RULES
+    | payments.ENTRY_RULES
+    | authorizations.ENTRY_RULES
+    | refunds.ENTRY_RULES
+    | top_ups.ENTRY_RULES
+    | credit_lines.ENTRY_RULES
+    | fx.ENTRY_RULES
+    | coins.ENTRY_RULES
+    | payouts.ENTRY_RULES
+    | treasury.ENTRY_RULES
+    | wallets.ENTRY_RULES
+    | funds.ENTRY_RULES
 )
 
 

@@ -1,55 +1,97 @@
-"""Refunds: accepted, given back, refused, or paid into a wallet (chart rows B1, B2, B3, B5, F5, and J1's mirror)."""
+"""Refunds: accepted, given back, refused, or paid into a wallet or a credit line.
+
+Rows B1, B2, B3, B5, F5, G4 and J1's mirror of the table of events; of a foreign payment with both sides of I1.
+"""
 
 from ledger.chart import (
     channel_receivable,
+    credit_principal,
+    fx_position,
+    merchant_available,
     merchant_pending,
     merchant_receivable,
     refund_in_transit,
     suspense_debit,
     wallet_available,
 )
-from ledger.events.refunds import RefundFailed, RefundPaidToWallet, RefundRequested, RefundSucceeded, RefundUnapplied
+from ledger.events.refunds import (
+    RefundFailed,
+    RefundPaidToCredit,
+    RefundPaidToWallet,
+    RefundRequested,
+    RefundSucceeded,
+    RefundUnapplied,
+)
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
 from ledger.posting_rules.transfers import Rules
 
 
-def _taken_from_merchant(merchant: str, amount: int, short: int, currency: str) -> tuple[Posting, Posting]:
-    # Sales stand on `pending` until they are released to the merchant; what they do not cover becomes a debt.
+def _taken_from_merchant(
+    merchant: str, amount: int, short: int, currency: str, from_available: int = 0
+) -> tuple[Posting, ...]:
+    # Sales stand on `pending` until they are released to the merchant; what both do not cover becomes a debt.
     return (
-        debit(merchant_pending(merchant, currency), amount - short, currency),
+        debit(merchant_pending(merchant, currency), amount - from_available - short, currency),
+        debit(merchant_available(merchant, currency), from_available, currency),
         debit(merchant_receivable(merchant, currency), short, currency),
+    )
+
+
+def _given_up(event: RefundRequested | RefundFailed, channel: str) -> tuple[Posting, ...]:
+    """What the merchant gives up, in its own currency, and what it is worth in the payment's."""
+    whole, currency, back = event.amount + event.to_wallet, event.currency, event.exchange
+    if back is None:
+        return _taken_from_merchant(event.merchant, whole, event.short, currency, event.from_available)
+    units, cost = (currency, back.currency), back.cost
+    return (
+        *_taken_from_merchant(event.merchant, cost, back.short, back.currency, back.from_available),
+        credit(fx_position(channel, units, back.currency), cost, back.currency),
+        debit(fx_position(channel, units, currency), whole, currency),
     )
 
 
 def requested(event: RefundRequested) -> JournalEntry:
     """B1, and B2 where the merchant's sales do not cover it."""
+    whole = event.amount + event.to_wallet
     return entry_of(
-        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency),
-        credit(refund_in_transit(event.merchant, event.currency), event.amount, event.currency),
+        *_given_up(event, event.channel),
+        credit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
     )
 
 
 def succeeded(event: RefundSucceeded) -> JournalEntry:
-    """B3: the channel will net it from a settlement."""
+    """B3: the channel will net it from a settlement. The wallet's part of a mixed payment is F5."""
+    whole = event.amount + event.to_wallet
     return entry_of(
-        debit(refund_in_transit(event.merchant, event.currency), event.amount, event.currency),
+        debit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
         credit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
+        credit(wallet_available(event.customer or "", event.currency), event.to_wallet, event.currency),
     )
 
 
 def failed(event: RefundFailed) -> JournalEntry:
     """B5: the exact opposite of B1 and B2."""
+    whole = event.amount + event.to_wallet
     return entry_of(
-        debit(refund_in_transit(event.merchant, event.currency), event.amount, event.currency),
-        *opposite(_taken_from_merchant(event.merchant, event.amount, event.short, event.currency)),
+        debit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
+        *opposite(_given_up(event, event.channel)),
     )
 
 
 def paid_to_wallet(event: RefundPaidToWallet) -> JournalEntry:
     """F5."""
     return entry_of(
-        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency),
+        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency, event.from_available),
         credit(wallet_available(event.customer, event.currency), event.amount, event.currency),
+    )
+
+
+def paid_to_credit(event: RefundPaidToCredit) -> JournalEntry:
+    """G4: the debt first, and what is left of the refund into the wallet."""
+    return entry_of(
+        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency, event.from_available),
+        credit(credit_principal(event.customer, event.currency), event.principal, event.currency),
+        credit(wallet_available(event.customer, event.currency), event.amount - event.principal, event.currency),
     )
 
 
@@ -66,5 +108,6 @@ ENTRY_RULES: Rules = {
     RefundSucceeded: succeeded,
     RefundFailed: failed,
     RefundPaidToWallet: paid_to_wallet,
+    RefundPaidToCredit: paid_to_credit,
     RefundUnapplied: unapplied,
 }

@@ -7,8 +7,8 @@ from ledger.events.entries import EntryPosted, ReversalPosted
 from ledger.events.transfers import TransferPosted
 from ledger.journal import JournalEntry, credit, debit, entry_of
 
-# Keyed by the event's class, each rule takes just that class; Python cannot say this in a type.
-Rules = dict[type, Callable[[Any], JournalEntry]]
+# Keyed by the event's class, each rule takes just that class; Python cannot say this in a type. None: it moves nothing.
+Rules = dict[type, Callable[[Any], JournalEntry | None]]
 
 
 def transfer(event: TransferPosted) -> JournalEntry:

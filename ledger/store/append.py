@@ -35,6 +35,14 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
  WHERE originator_id = ANY(%b)
  ORDER BY originator_id, originator_version
 """
+# The last event of each, found from the end: what came before it is not read.
+_SELECT_LATEST = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.notification_id, e.recorded_at, e.metadata
+  FROM unnest(%b::text[]) AS wanted (stream)
+ CROSS JOIN LATERAL (SELECT * FROM {schema}.events
+                      WHERE originator_id = wanted.stream
+                      ORDER BY originator_version DESC LIMIT 1) AS e
+"""
 _SELECT_EVENTS_AT = """
 SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
   FROM {schema}.events
@@ -158,6 +166,14 @@ class Appending:
         if found:
             for row in self._read(_SELECT_STREAMS, Texts(sorted(found))):
                 found[row[0]].append(recorded(row))
+        return found
+
+    def latest(self, streams: Iterable[str]) -> dict[str, Recorded | None]:
+        """The last event of each of these streams; None for a stream that has none."""
+        found: dict[str, Recorded | None] = dict.fromkeys(streams)
+        if found:
+            for row in self._read(_SELECT_LATEST, Texts(sorted(found))):
+                found[row[0]] = recorded(row)
         return found
 
     def events_at(self, positions: list[int]) -> dict[int, Recorded]:
@@ -315,6 +331,7 @@ class Appender:
                 _SELECT_KEYS,
                 _SELECT_BALANCES,
                 _SELECT_STREAMS,
+                _SELECT_LATEST,
                 _SELECT_EVENTS_AT,
                 _SELECT_REFERENCES,
                 _SELECT_PERIODS,

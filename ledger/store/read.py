@@ -1,5 +1,6 @@
 """Read: the log as it was written, and accounts as they stand; asynchronous, because only answers wait for it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -25,6 +26,20 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
   FROM {schema}.events
  WHERE originator_id = %s AND originator_version = %s
 """
+_LATEST: LiteralString = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.notification_id, e.recorded_at, e.metadata
+  FROM unnest(%s::text[]) AS wanted (stream)
+ CROSS JOIN LATERAL (SELECT * FROM {schema}.events
+                      WHERE originator_id = wanted.stream
+                      ORDER BY originator_version DESC LIMIT 1) AS e
+"""
+_LAST: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE originator_id = %s
+ ORDER BY originator_version DESC
+ LIMIT 1
+"""
 _LOG: LiteralString = """
 SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
   FROM {schema}.events
@@ -38,6 +53,12 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
  WHERE notification_id > %s AND notification_id <= %s AND topic = %s
  ORDER BY notification_id
  LIMIT %s
+"""
+_LOG_OF_TOPICS: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+ ORDER BY notification_id
 """
 _HEAD: LiteralString = "SELECT position, recorded_at FROM {schema}.log_head"
 _BOOKS: LiteralString = "SELECT name FROM ledger_control.books ORDER BY name"
@@ -69,6 +90,17 @@ async def event(connection: AsyncConnection[Any], book: str, stream_name: str, v
     return found[0] if found else None
 
 
+async def latest(connection: AsyncConnection[Any], book: str, names: Sequence[str]) -> dict[str, Recorded]:
+    """The last event of each of these streams that has one."""
+    return {found.stream: found for found in await _read(connection, _LATEST, book, (list(names),))}
+
+
+async def last(connection: AsyncConnection[Any], book: str, stream_name: str) -> Recorded | None:
+    """The last event of a stream."""
+    found = await _read(connection, _LAST, book, (stream_name,))
+    return found[0] if found else None
+
+
 async def log(
     connection: AsyncConnection[Any], book: str, *, after: int, limit: int, topic: str | None = None
 ) -> tuple[list[Recorded], int]:
@@ -78,6 +110,13 @@ async def log(
     wanted = (after, until, limit) if topic is None else (after, until, topic, limit)
     found = await _read(connection, _LOG if topic is None else _LOG_OF_TOPIC, book, wanted)
     return found, found[-1].position if len(found) == limit else max(until, after)
+
+
+async def log_of(
+    connection: AsyncConnection[Any], book: str, *, after: int, until: int, topics: Sequence[str]
+) -> list[Recorded]:
+    """The events of these topics behind one position and up to another, in order."""
+    return await _read(connection, _LOG_OF_TOPICS, book, (after, until, list(topics)))
 
 
 async def head(connection: AsyncConnection[Any], book: str) -> tuple[int, datetime]:

@@ -232,3 +232,19 @@ def test_many_objects_of_many_shapes_do_not_fill_the_memory() -> None:
     assert len(json_gate._harmless_shapes) <= 1_024
     assert isinstance(refusal('[{"key 1": 1}, {"cvv": 1}]'), SensitiveFieldNotAllowed)
     assert isinstance(refusal('[{"key 1": 1}, {"cvv": 1}]'), SensitiveFieldNotAllowed), "remembered as harmless"
+
+
+@pytest.mark.parametrize("number", ["+8613800138002", "+4915112345678"])
+def test_a_telephone_number_may_look_like_a_card_number_where_one_is_asked_for(number: str) -> None:
+    assert holds_card_number(number)
+    body = {"method": {"phone": number}}
+    assert parse(json.dumps(body).encode(), max_bytes=1_000) == body
+    for elsewhere in ({"token": number}, {"phone": number[1:]}, {"phone": {"token": number}}, [number]):
+        with pytest.raises(PanNotAllowed):
+            parse(json.dumps(elsewhere).encode(), max_bytes=1_000)
+
+
+def test_no_card_number_of_today_passes_for_a_telephone_number() -> None:
+    for card in ("4242424242424242", "378282246310005", "30569309025904"):
+        with pytest.raises(PanNotAllowed):
+            parse(json.dumps({"phone": f"+{card}"}).encode(), max_bytes=1_000)

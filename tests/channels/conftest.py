@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.channels.simulator_process import SimulatorProcess
+from tests.channels.simulator_process import Receiver, SimulatorProcess
 
 
 @pytest.fixture(scope="module")
@@ -24,4 +24,18 @@ def simulator(simulator_of_the_file: SimulatorProcess) -> SimulatorProcess:
 def own_simulator(tmp_path: Path) -> Iterator[SimulatorProcess]:
     """One that the test may kill."""
     with SimulatorProcess(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Who is called back."""
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def calling(tmp_path: Path, receiver: Receiver) -> Iterator[SimulatorProcess]:
+    """A simulator that calls the receiver back."""
+    with SimulatorProcess(tmp_path, receiver.url) as running:
         yield running

@@ -1,6 +1,8 @@
 """The simulator as a process on a real port, and the small receiver that its callbacks go to."""
 
 import asyncio
+import csv
+import io
 import os
 import signal
 import subprocess
@@ -9,17 +11,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+from msgspec import structs
 
-from commands.channels.channel import Verdict
+from commands.channels.channel import CallbackNotice, Channel, Verdict
 from commands.channels.dispatcher import Dispatcher
-from commands.channels.registry import ChannelSettings, Registry
+from commands.channels.registry import ChannelSettings, Registry, settings_of
 from commands.channels.requests import ChannelRequest
 from commands.channels.signatures import secret_from_file
+from commands.policies.channels import terms_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -27,10 +32,18 @@ PROJECT = Path(__file__).parents[2]
 class SimulatorProcess:
     """Started, killed and started again on the same port with the same books."""
 
-    def __init__(self, folder: Path, callback_url: str | None = None) -> None:
-        self.folder, self.callback_url = folder, callback_url
-        self.secret = secret_from_file(folder / "secret")
+    def __init__(
+        self,
+        folder: Path,
+        callback_url: str | None = None,
+        channels: Sequence[str] = ("card_simulator", "card_simulator_b"),
+    ) -> None:
+        """`channels`: those that it plays; the first of them is the one that is meant where none is named."""
+        self.folder, self.callback_url, self.channels = folder, callback_url, channels
+        self.secret_file = folder / f"{channels[0]}.secret"
+        self.secret = secret_from_file(self.secret_file)
         self.url = ""
+        self._settings: dict[str, ChannelSettings] = {}
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -51,7 +64,7 @@ class SimulatorProcess:
 
     def launch(self, port: int = 0) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "commands.channels.simulator", "--port", str(port)]
-        command += ["--state", str(self.folder / "books.db"), "--secret-file", str(self.folder / "secret")]
+        command += ["--folder", str(self.folder), "--channels", ",".join(self.channels)]
         command += ["--callback-url", self.callback_url] if self.callback_url else []
         return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
 
@@ -66,21 +79,48 @@ class SimulatorProcess:
             process.stdout.close()
         return code
 
-    def settings(self, read_ms: int = 1_000) -> ChannelSettings:
-        return ChannelSettings("card_simulator", self.url, self.secret, read_ms=read_ms)
+    def settings(self, read_ms: int = 1_000, channel: str | None = None) -> ChannelSettings:
+        name = channel or self.channels[0]
+        if name not in self._settings:  # Reading RSA keys takes a while.
+            terms = terms_of(name)
+            assert terms is not None
+            self._settings[name] = settings_of(terms, f"{self.url}/{name}", self.folder)
+        return structs.replace(self._settings[name], read_ms=read_ms)
 
-    def ask(self, *requests: ChannelRequest, read_ms: int = 1_000) -> list[Verdict]:
+    def translator(self, channel: str | None = None) -> Channel:
+        """Our adapter of one of its channels."""
+        settings = self.settings(channel=channel)
+        return Registry([settings]).channel(settings.name)
+
+    def ask(self, *requests: ChannelRequest, read_ms: int = 1_000, channel: str | None = None) -> list[Verdict]:
         """All at once, over the dispatcher."""
-        return ask(self.settings(read_ms), requests)
+        return ask(self.settings(read_ms, channel), requests)
 
-    def books(self) -> dict[str, Any]:
-        return self._operator("GET", "/books")
+    def books(self, channel: str | None = None) -> dict[str, Any]:
+        return self._operator("GET", f"/{channel or self.channels[0]}/books")
 
-    def owed(self) -> int:
-        return int(self._operator("GET", "/callbacks")["owed"])
+    def owed(self, channel: str | None = None) -> int:
+        return int(self._operator("GET", f"/{channel or self.channels[0]}/callbacks")["owed"])
 
-    def set_faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
-        self._operator("PUT", "/faults", {"seed": seed, "rules": rules})
+    def set_faults(self, *rules: dict[str, Any], seed: int = 1, channel: str | None = None) -> None:
+        self._operator("PUT", f"/{channel or self.channels[0]}/faults", {"seed": seed, "rules": rules})
+
+    def control(self, path: str, content: object = None) -> dict[str, Any]:
+        """What the payer, a bank, or time does: `control("charges/pay_…-1/approve")`."""
+        return self._operator("POST", f"/control/{path}", {} if content is None else content)
+
+    def payer_does(self, page: str, action: str) -> int:
+        """Presses a button of the payer's page; the status of the answer."""
+        with httpx2.Client(trust_env=False) as client:
+            return client.post(page, data={"action": action}).status_code
+
+    def settlement(self, day: date | None = None, channel: str | None = None) -> list[dict[str, str]]:
+        """The rows of the settlement file of a day, today's without one."""
+        asked = {"date": (day or datetime.now(UTC).date()).isoformat(), "channel": channel or self.channels[0]}
+        with httpx2.Client(trust_env=False) as client:
+            reply = client.get(f"{self.url}/control/settlement", params=asked)
+        assert reply.status_code == 200, reply.text
+        return list(csv.DictReader(io.StringIO(reply.text)))
 
     def _operator(self, method: str, path: str, content: object = None) -> dict[str, Any]:
         with httpx2.Client(trust_env=False) as client:
@@ -134,6 +174,12 @@ class Receiver:
     def wait_for(self, count: int, patience_s: int = 10) -> list[tuple[dict[str, str], bytes]]:
         wait_until(lambda: len(self.got) >= count, patience_s)
         return self.got
+
+
+def told(simulator: SimulatorProcess, receiver: Receiver, count: int) -> list[CallbackNotice]:
+    """The first `count` callbacks that came, verified and read."""
+    translator = simulator.translator()
+    return [translator.from_callback(*each, datetime.now(UTC)) for each in receiver.wait_for(count)]
 
 
 def wait_until(holds: Callable[[], bool], patience_s: int = 10) -> None:

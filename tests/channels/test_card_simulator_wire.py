@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.channels.card_simulator import DECLINES, REFUSALS, CardSimulator, answer_message
+from commands.channels.card_simulator import REFUSALS, CardSimulator, answer_message
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
@@ -27,19 +26,13 @@ from commands.channels.channel import (
     Verdict,
     as_asked,
 )
+from commands.channels.declines import DECLINES
 from commands.channels.requests import ChannelRequest, Charge, QueryCharge, QueryRefund, RefundCharge
 from commands.channels.signatures import SIGNATURE_HEADER, Secret, sign_message
 from commands.channels.simulator import conduct
 from ledger.errors import CallbackUnreadable
-from tests.channels.conformance import (
-    NOW,
-    CallbackRecording,
-    Counterpart,
-    CounterpartConformance,
-    Recording,
-    TranslatorConformance,
-)
-from tests.channels.simulator_process import SimulatorProcess
+from tests.channels.conformance import NOW, CallbackRecording, Recording, TranslatorConformance
+from tests.channels.counterpart_conformance import CounterpartConformance
 
 KEY = b"thirty-two bytes that nobody has"
 CHANNEL = CardSimulator("card_simulator", Secret(KEY))
@@ -205,39 +198,23 @@ class TestTranslator(TranslatorConformance):
     def authentic(self, request: ChannelRequest, status: int, body: bytes) -> HttpReply:
         return signed_reply(request, status, body)
 
-    def authentic_callback(self, event_id: str, at: datetime, body: bytes) -> dict[str, str]:
-        return sign_message(Secret(KEY), event_id, int(at.timestamp()), body)
+    def authentic_callback(self, event_id: str, at: datetime, body: bytes) -> tuple[dict[str, str], bytes]:
+        return sign_message(Secret(KEY), event_id, int(at.timestamp()), body), body
+
+    def forged_callback(self, event_id: str, at: datetime, body: bytes) -> tuple[dict[str, str], bytes]:
+        return sign_message(Secret(KEY[::-1]), event_id, int(at.timestamp()), body), body
 
 
 class TestCounterpart(CounterpartConformance):
-    @pytest.fixture
-    def counterpart(self, simulator: SimulatorProcess) -> Counterpart:
-        def succeeded(what: str) -> Callable[[], dict[str, int]]:
-            return lambda: {
-                each["id"]: each["amount"] for each in simulator.books()[what] if each["status"] == "succeeded"
-            }
+    channel = "card_simulator"
+    declined = {**CounterpartConformance.declined, "tok_expired_card": "card_expired"}
 
-        def ask(request: ChannelRequest) -> Verdict:
-            (verdict,) = simulator.ask(request)
-            return verdict
+    def asking(self) -> str:
+        return "tok_three_ds"
 
-        return Counterpart(
-            ask=ask,
-            charged=succeeded("charges"),
-            refunded=succeeded("refunds"),
-            approved="tok_approved",
-            declined={
-                "tok_insufficient_funds": "insufficient_funds",
-                "tok_stolen_card": "blocked",
-                "tok_expired_card": "card_expired",
-                "tok_do_not_honor": "generic_decline",
-                "tok_issuer_not_available": "try_again",
-                "tok_invalid_account": "account_invalid",
-            },
-            silent_before="tok_timeout_before",
-            silent_after="tok_timeout_after",
-            late="tok_late",
-        )
+
+class TestSecondCounterpart(TestCounterpart):
+    channel = "card_simulator_b"
 
 
 def signed_reply(request: ChannelRequest, status: int, body: bytes) -> HttpReply:

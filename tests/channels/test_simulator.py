@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,21 +33,8 @@ from tests.channels.conformance import a_charge
 from tests.channels.simulator_process import Receiver, SimulatorProcess, wait_until
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-@pytest.fixture
-def calling(tmp_path: Path, receiver: Receiver) -> Iterator[SimulatorProcess]:
-    """A simulator that calls the receiver back."""
-    with SimulatorProcess(tmp_path, receiver.url) as running:
-        yield running
-
-
 def notices(simulator: SimulatorProcess, got: Sequence[tuple[dict[str, str], bytes]]) -> list[CallbackNotice]:
-    channel = CardSimulator("card_simulator", simulator.secret)
+    channel = simulator.translator()
     return [channel.from_callback(headers, body, datetime.now(UTC)) for headers, body in got]
 
 

@@ -32,8 +32,8 @@ Balances = dict[str, int]
 _Shape = TypeVar("_Shape")
 
 
-def caller(administrator: bool = False) -> Envelope:
-    return Envelope("key", b"fingerprint", "key_tests", administrator=administrator)
+def caller(administrator: bool = False, actor: str = "key_tests") -> Envelope:
+    return Envelope("key", b"fingerprint", actor, administrator=administrator)
 
 
 class Story:
@@ -43,6 +43,7 @@ class Story:
         self.accounts: dict[str, Account] = {}
         self.books = Books(self.accounts, set(), 0, NOON)
         self.log: list[Recorded] = []
+        self.actor = "key_tests"
 
     def given(self, *happenings: Happening) -> Self:
         for happening in happenings:
@@ -53,6 +54,11 @@ class Story:
                     self.carry_out(happening)
                 case (stream, event):
                     self.record(stream, event)
+        return self
+
+    def by(self, actor: str) -> Self:
+        """From here on somebody else asks."""
+        self.actor = actor
         return self
 
     def when(self, command: Command, administrator: bool = False) -> "Outcome":
@@ -68,7 +74,7 @@ class Story:
         books, mark, length = self.books, self.books.mark(), len(self.log)
         while True:
             try:
-                decision = DECIDERS[type(command)].decide(books, command, caller(administrator))
+                decision = DECIDERS[type(command)].decide(books, command, caller(administrator, self.actor))
                 for stream, event in decision.events:
                     self.record(stream, event)
             except NotLoaded as missing:
@@ -87,12 +93,12 @@ class Story:
         self._know(stream)
         while True:
             try:
-                position = self.books.record(stream, event, Metadata("key_tests"), b"{}")
+                position = self.books.record(stream, event, Metadata(self.actor), b"{}")
             except NotLoaded as missing:
                 self._load(missing)
             else:
                 version = 1 + sum(recorded.stream == stream for recorded in self.log)
-                recorded = Recorded(stream, version, position, self.books.now, event, Metadata("key_tests"))
+                recorded = Recorded(stream, version, position, self.books.now, event, Metadata(self.actor))
                 self.log.append(recorded)
                 return recorded
 
@@ -110,6 +116,9 @@ class Story:
             self.books.load_streams({missing.stream: [r for r in self.log if r.stream == missing.stream]})
         if missing.reference is not None:
             self.books.load_references({missing.reference: None})
+        if missing.end_of is not None:
+            stream = self.stream(missing.end_of)
+            self.books.load_latest({missing.end_of: stream[-1] if stream else None})
 
     # --- what the books say
 

@@ -8,10 +8,11 @@ from commands.payments import CreatePayment, RecordAttemptResult
 from commands.refunds import RecordRefundResult, RequestRefund
 from commands.top_ups import RecordTopUpResult, RequestTopUp
 from ledger.events.merchants import FeeTerms
-from ledger.events.payments import Method
+from ledger.events.payments import Method, PaymentRouted
 from tests.commands.given import NOON
 
 CHANNEL = "card_simulator"
+OTHER_CHANNEL = "card_simulator_b"
 CARD = Method("card", "tok_visa")
 WALLET = Method("wallet")
 
@@ -23,6 +24,14 @@ MERCHANT = "sys:2110:acme:eur"
 MERCHANT_DEBT = "sys:1210:acme:eur"
 IN_TRANSIT = "sys:2210:acme:eur"
 ANN = "sys:2010:ann:eur"
+
+# By the terms of the channels alone, where there are no rules.
+ROUTED = PaymentRouted(
+    CHANNEL,
+    "the first of 2 for card",
+    (CHANNEL, OTHER_CHANNEL),
+    considered={OTHER_CHANNEL: "stands at place 2 of 2"},
+)
 
 PARTIES: tuple[Command, ...] = (
     CreateMerchant("acme", "Acme", FeeTerms(200, 10), "EUR"),

@@ -5,13 +5,25 @@ from random import Random
 from hypothesis import given as sampled
 from hypothesis import strategies as st
 
-from commands.channels.channel import PENDING, NotFound, NotSent, Unknown, Verdict
+from commands.cancellations import CancelPayment, ExpirePayment
+from commands.channels.channel import (
+    PENDING,
+    ActionRequired,
+    Changed,
+    ChangeDeclined,
+    NotFound,
+    NotSent,
+    Unknown,
+    Verdict,
+)
+from commands.closings import RecordClosingResult
+from commands.confirmations import ConfirmPayment, RecordConfirmationResult
 from commands.envelope import Command
 from commands.top_ups import RecordTopUpResult, RequestTopUp
-from ledger.payment import FAILED, SUCCEEDED
+from ledger.payment import CANCELED, EXPIRED, FAILED, SUCCEEDED
 from ledger.payment_state import fold
 from ledger.payment_views import payment_view
-from tests.commands.given import Story, given
+from tests.commands.given import NOON, Story, given
 from tests.commands.stories import (
     ANN,
     CARD,
@@ -37,7 +49,7 @@ from tests.commands.stories import (
 )
 
 AMOUNT = 6_000
-FINAL = (SUCCEEDED, FAILED)
+FINAL = (SUCCEEDED, FAILED, CANCELED, EXPIRED)
 
 silences: list[Verdict] = [Unknown("ReadTimeout"), PENDING, NotFound(), NotSent("ConnectError")]
 charge_words = st.one_of(
@@ -49,7 +61,26 @@ refund_words = st.one_of(
     st.sampled_from([REFUND_DECLINED, *silences]),
     st.builds(refunded, st.sampled_from([1, 1_000, 3_000, AMOUNT]), st.sampled_from(["re_1", "re_2"])),
 )
+asked_words = st.sampled_from(
+    [ActionRequired("ch_1", "sms_code"), ActionRequired("ch_1", "redirect", "https://bank.example/pay")]
+)
+closing_words = st.sampled_from(
+    [Changed("vo_1", AMOUNT, "EUR", NOON), ChangeDeclined("integration", "paid", "It is paid already."), *silences]
+)
+what_payers_do: st.SearchStrategy[Command] = st.one_of(
+    st.builds(attempt_of, st.just("pay_1"), asked_words),
+    st.sampled_from([ConfirmPayment("pay_1", "123456"), CancelPayment("pay_1"), ExpirePayment("pay_1")]),
+    st.builds(
+        lambda number, said: RecordConfirmationResult(f"cfm_1-{number}", CHANNEL, said),
+        st.integers(1, 3),
+        st.one_of(asked_words, charge_words),
+    ),
+    st.builds(
+        lambda number, said: RecordClosingResult(f"close_1-{number}", CHANNEL, said), st.integers(1, 2), closing_words
+    ),
+)
 happenings: st.SearchStrategy[Command] = st.one_of(
+    what_payers_do,
     st.builds(attempt_of, st.just("pay_1"), charge_words),
     st.builds(lambda verdict: RecordTopUpResult("top_1-1", CHANNEL, verdict), charge_words),
     st.builds(refund, refund_amounts, st.sampled_from(["pay_1", "pay_2"])),

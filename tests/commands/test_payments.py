@@ -11,6 +11,8 @@ from commands.channels.channel import AMOUNT_MISMATCH, PENDING, NotFound, NotSen
 from commands.customers import CreateCustomer
 from commands.merchants import CreateMerchant
 from commands.payments import CreatePayment, RecordAttemptResult
+from commands.policies.routing_rules import RoutingRules
+from commands.routing_rules import ActivateRoutingRules
 from ledger.errors import (
     AccountFrozen,
     AmountNotPositive,
@@ -42,9 +44,8 @@ from ledger.events.payments import (
     PaymentPaidFromWallet,
     PaymentReceiptUnapplied,
     PaymentRiskAssessed,
-    PaymentRouted,
 )
-from ledger.payment_views import PaymentView, payment_view
+from ledger.payment_views import PaymentView, payment_view, routing_view
 from tests.commands.given import NOON, Story, given
 from tests.commands.stories import (
     ANN,
@@ -55,6 +56,7 @@ from tests.commands.stories import (
     PAID_BY_CARD,
     PARTIES,
     RECEIVABLE,
+    ROUTED,
     UNAPPLIED,
     WALLET,
     attempt_of,
@@ -79,7 +81,7 @@ def test_a_payment_from_a_wallet_is_final_in_the_one_commit() -> None:
     outcome = given(*PARTIES, *topped_up(10_000)).when(from_wallet())
     outcome.then(
         PaymentCreated("pay_1", "acme", "ann", 6_000, "EUR", "balance_pay", WALLET, order_reference="order-1", fee=130),
-        PaymentRiskAssessed("accept", 0),
+        PaymentRiskAssessed("accept", 0, rules="default-1"),
         PaymentPaidFromWallet("ann", "acme", "balance_pay", 6_000, "EUR", fee=130),
     )
     outcome.answered(201, id="pay_1", status="succeeded", amount_captured=6_000, attempts=[], routing=None)
@@ -90,8 +92,8 @@ def test_a_payment_by_card_is_an_intent_before_anything_is_sent() -> None:
     outcome = given(*PARTIES).when(by_card())
     outcome.then(
         PaymentCreated("pay_1", "acme", None, 6_000, "EUR", "quick_pay", CARD, order_reference="order-1", fee=130),
-        PaymentRiskAssessed("accept", 0),
-        PaymentRouted(CHANNEL, "the only channel for card"),
+        PaymentRiskAssessed("accept", 0, rules="default-1"),
+        ROUTED,
         PaymentAttemptInitiated("pay_1-1", CHANNEL, 6_000, "EUR", "tok_visa", "acme", "order-1"),
     )
     outcome.answered(
@@ -100,8 +102,8 @@ def test_a_payment_by_card_is_an_intent_before_anything_is_sent() -> None:
         next_action={"type": "wait"},
         amount_captured=0,
         attempts=[{"id": "pay_1-1", "channel": CHANNEL, "status": "processing", "error": None}],
-        risk={"decision": "accept", "score": 0, "reasons": []},
-        routing={"channel": CHANNEL, "because": "the only channel for card"},
+        risk={"decision": "accept", "score": 0, "reasons": [], "flagged": False},
+        routing=msgspec.json.decode(msgspec.json.encode(routing_view(ROUTED))),
         error=None,
         created_at="2026-03-15T12:00:00Z",
     )
@@ -127,10 +129,10 @@ def test_several_payments_may_carry_one_order_reference() -> None:
         ({"amount": LARGEST_ORDER + 1}, AmountOverflow, "/amount"),
         ({"currency": "EURO"}, CurrencyUnknown, "/currency"),
         ({"currency": "USD"}, CurrencyMismatch, "/currency"),
-        ({"product": "credit_pay"}, ProductNotSupported, "/product"),
+        ({"product": "agency_pay"}, ProductNotSupported, "/product"),
         ({"product": "nonsense"}, ProductNotSupported, "/product"),
         ({"method": Method("wallet")}, MethodNotSupported, "/method/type"),
-        ({"capture": "manual"}, CaptureNotSupported, "/capture"),
+        ({"capture": "later"}, CaptureNotSupported, "/capture"),
         ({"merchant": "nobody"}, MerchantUnknown, "/merchant"),
         ({"customer": "nobody"}, CustomerUnknown, "/customer"),
         ({"amount": 9}, FeeExceedsAmount, "/amount"),
@@ -149,7 +151,7 @@ def test_what_makes_no_payment(changes: dict[str, object], refusal: type[Refusal
 
 def test_all_that_the_product_does_not_take_is_said_at_once() -> None:
     command: CreatePayment = msgspec.structs.replace(
-        from_wallet(), method=CARD, capture="manual", customer=None, currency="EURO"
+        from_wallet(), method=CARD, capture="later", customer=None, currency="EURO"
     )
     outcome = given(*PARTIES).when(command).refused(FieldMissing)
     assert outcome.refusal is not None
@@ -223,9 +225,10 @@ def test_a_declined_charge_fails_the_payment_in_words_for_the_payer() -> None:
 
 
 def test_a_charge_that_was_never_sent_fails_the_payment_and_may_be_tried_again() -> None:
-    outcome = given(*PARTIES, by_card()).when(attempt_of("pay_1", NotSent("ConnectError")))
+    only_here = ActivateRoutingRules(RoutingRules(max_attempts=1))
+    outcome = given(*PARTIES, only_here, by_card()).when(attempt_of("pay_1", NotSent("ConnectError")))
     outcome.then(
-        PaymentAttemptDeclined("pay_1-1", "try_again", message="ConnectError"),
+        PaymentAttemptDeclined("pay_1-1", "try_again", message="ConnectError", sent=False),
         PaymentFailed("try_again", "ConnectError"),
     )
     assert shown(outcome.story).error is not None

@@ -8,7 +8,21 @@ import pytest
 from commands.channels.channel import NotSent, Unknown
 from commands.envelope import Command
 from ledger.posting_rules import entry_for
-from tests.commands.given import given, postings_of
+from tests.commands.given import Happening, given, postings_of
+from tests.commands.held import (
+    HELD,
+    HELD_IN_WALLET,
+    IN_A_WEEK,
+    cancel,
+    capture,
+    captured,
+    changed,
+    expire,
+    increment,
+    increment_result,
+    revoke,
+    void_result,
+)
 from tests.commands.stories import (
     DECLINED,
     PAID_BY_CARD,
@@ -25,7 +39,7 @@ from tests.commands.stories import (
     topped_up,
 )
 
-Row = tuple[tuple[Command, ...], set[tuple[str, str, int]]]
+Row = tuple[tuple[Happening, ...], set[tuple[str, str, int]]]
 
 ROWS: dict[str, Row] = {
     "A5 and A6: a charge succeeded": (
@@ -92,6 +106,85 @@ ROWS: dict[str, Row] = {
             ("sys:2310:card_simulator:eur", "C", 6_000),
             ("sys:5010:card_simulator:eur", "D", 36),
             ("sys:1110:card_simulator:eur", "C", 36),
+        },
+    ),
+    "A2: the channel holds money": (
+        HELD,
+        {("sys:9010:card_simulator:eur", "D", 6_000), ("sys:9019:card_simulator:eur", "C", 6_000)},
+    ),
+    "A3: it holds more": (
+        (*HELD, increment(2_000), increment_result(1, changed(2_000))),
+        {("sys:9010:card_simulator:eur", "D", 2_000), ("sys:9019:card_simulator:eur", "C", 2_000)},
+    ),
+    "A4: what was held is let go": (
+        (*HELD, cancel, void_result(1, changed(6_000))),
+        {("sys:9019:card_simulator:eur", "D", 6_000), ("sys:9010:card_simulator:eur", "C", 6_000)},
+    ),
+    "A4: what is still held after a part was captured is let go": (
+        (*HELD, *captured(4_000), cancel, void_result(1, changed(2_000))),
+        {("sys:9019:card_simulator:eur", "D", 2_000), ("sys:9010:card_simulator:eur", "C", 2_000)},
+    ),
+    "A4: what is held ends with its time": (
+        (*HELD, *captured(4_000), IN_A_WEEK, expire),
+        {("sys:9019:card_simulator:eur", "D", 2_000), ("sys:9010:card_simulator:eur", "C", 2_000)},
+    ),
+    "A4: the rest is released after the final capture": (
+        (*HELD, *captured(4_000, final=True)),
+        {("sys:9019:card_simulator:eur", "D", 2_000), ("sys:9010:card_simulator:eur", "C", 2_000)},
+    ),
+    "A5 and A6: a part of what was held is captured": (
+        (*HELD, *captured(4_000)),
+        {
+            ("sys:1110:card_simulator:eur", "D", 4_000),
+            ("sys:2110:acme:eur", "C", 4_000),
+            ("sys:2110:acme:eur", "D", 90),
+            ("sys:4010:quick_pay:eur", "C", 90),
+            ("sys:5010:card_simulator:eur", "D", 24),
+            ("sys:1110:card_simulator:eur", "C", 24),
+            ("sys:9019:card_simulator:eur", "D", 4_000),
+            ("sys:9010:card_simulator:eur", "C", 4_000),
+        },
+    ),
+    "B10: a success is revoked on its day": (
+        (*PAID_BY_CARD, revoke, void_result(1, changed(6_000))),
+        {
+            ("sys:2110:acme:eur", "D", 6_000),
+            ("sys:4010:quick_pay:eur", "D", 130),
+            ("sys:1110:card_simulator:eur", "D", 36),
+            ("sys:1110:card_simulator:eur", "C", 6_000),
+            ("sys:2110:acme:eur", "C", 130),
+            ("sys:5010:card_simulator:eur", "C", 36),
+        },
+    ),
+    "B10 with A2: a capture is revoked on its day and held again": (
+        (*HELD, *captured(4_000), revoke, void_result(1, changed(4_000))),
+        {
+            ("sys:2110:acme:eur", "D", 4_000),
+            ("sys:4010:quick_pay:eur", "D", 90),
+            ("sys:1110:card_simulator:eur", "D", 24),
+            ("sys:1110:card_simulator:eur", "C", 4_000),
+            ("sys:2110:acme:eur", "C", 90),
+            ("sys:5010:card_simulator:eur", "C", 24),
+            ("sys:9010:card_simulator:eur", "D", 4_000),
+            ("sys:9019:card_simulator:eur", "C", 4_000),
+        },
+    ),
+    "F2: held in a wallet": (
+        HELD_IN_WALLET,
+        {("sys:2010:ann:eur", "D", 6_000), ("sys:2020:ann:eur", "C", 6_000)},
+    ),
+    "F2 the other way round: let go in a wallet": (
+        (*HELD_IN_WALLET, cancel),
+        {("sys:2020:ann:eur", "D", 6_000), ("sys:2010:ann:eur", "C", 6_000)},
+    ),
+    "F4: captured from a wallet, and the rest is let go": (
+        (*HELD_IN_WALLET, capture(4_000, final=True)),
+        {
+            ("sys:2020:ann:eur", "D", 6_000),
+            ("sys:2110:acme:eur", "C", 4_000),
+            ("sys:2010:ann:eur", "C", 2_000),
+            ("sys:2110:acme:eur", "D", 90),
+            ("sys:4010:balance_pay:eur", "C", 90),
         },
     ),
     "J4 and A6: a second success": (

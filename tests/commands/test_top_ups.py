@@ -53,7 +53,7 @@ def test_a_top_up_is_an_intent_before_anything_is_sent() -> None:
     outcome = given(*PARTIES).when(ASKED)
     outcome.then(
         TopUpRequested(
-            "top_1", "ann", 6_000, "EUR", CHANNEL, "top_1-1", "tok_visa", because="the only channel for card"
+            "top_1", "ann", 6_000, "EUR", CHANNEL, "top_1-1", "tok_visa", because="the first of 2 for card"
         )
     )
     outcome.answered(202, id="top_1", status="processing", next_action={"type": "wait"}, channel=CHANNEL, error=None)

@@ -60,9 +60,14 @@ TO_REFUSE = [
     ("an unknown currency", {"currency": "EURO"}, 422, "currency_unknown"),
     ("a currency that the merchant is not settled in", {"currency": "JPY"}, 422, "currency_mismatch"),
     ("an unknown way of capture", {"capture": "later"}, 422, "field_invalid"),
-    ("a capture that is not offered", {"capture": "manual"}, 422, "capture_not_supported"),
+    (
+        "a capture that is not offered",
+        {"product": "platform_pay", "method": {"type": "alipay"}, "capture": "manual"},
+        422,
+        "capture_not_supported",
+    ),
     ("an unknown product", {"product": "barter"}, 422, "product_not_supported"),
-    ("a product that is not offered yet", {"product": "credit_pay"}, 422, "product_not_supported"),
+    ("a product that is asked for by payouts", {"product": "agency_pay"}, 422, "product_not_supported"),
     ("a method that does not fit", {"method": {"type": "wallet"}}, 422, "method_not_supported"),
     ("an unknown merchant", {"merchant": "nobody"}, 422, "merchant_unknown"),
     ("an unknown customer", {"customer": "nobody"}, 422, "customer_unknown"),
@@ -99,7 +104,7 @@ def test_all_bad_fields_of_an_order_are_named_in_one_answer(desk: Desk, counter:
 
 
 def test_all_that_an_order_asks_too_much_is_named_in_one_answer(desk: Desk, counter: Counter) -> None:
-    bad = payment(counter.merchant, product="balance_pay", capture="manual")
+    bad = payment(counter.merchant, product="credit_pay", capture="manual")
     problem = desk.caller.post("/payments", bad).refused(422, "field_missing")
     assert {error["pointer"] for error in problem["errors"]} == {"/customer", "/method/type", "/capture"}
 

@@ -25,7 +25,7 @@ from tests.journeys.test_races import read_stream
 
 DOCUMENT: dict[str, Any] = make_api().openapi()
 # In an address these are no ids of a book.
-OF_NO_BOOK = {"period": "2019-03", "currency": "EUR", "channel": CHANNEL}
+OF_NO_BOOK = {"list_name": "block", "kind": "device", "period": "2019-03", "currency": "EUR", "channel": CHANNEL}
 NAMES_AN_ACCOUNT = {"account", "debit_account", "credit_account"}
 
 
@@ -54,7 +54,7 @@ class Operation:
     @cached_property
     def example(self) -> Any:
         """A body that is right in its form."""
-        if self.method == "GET":
+        if "requestBody" not in self.described:
             return None
         content = self.described["requestBody"]["content"]["application/json"]
         name = content["schema"].get("$ref", "").rpartition("/")[2]
@@ -78,7 +78,7 @@ def ask(caller: Caller, operation: Operation, ids: dict[str, str], body: Any = N
     """The operation with these ids in its address, and its example as body."""
     path = operation.path.format(**OF_NO_BOOK, **ids).removeprefix("/v1")
     body = operation.example if body is None else body
-    headers = {"idempotency-key": fresh("wall")} if operation.method == "POST" else None
+    headers = {"idempotency-key": fresh("wall")} if operation.method != "GET" else None
     needed = {"entity": "nothing"} if "entity" in operation.filters() else {}
     return caller.send(operation.method, path, json=body, params=needed | query, headers=headers)
 
@@ -195,8 +195,21 @@ def theirs(service: Service) -> dict[str, str]:
     card = {"type": "card", "token": "tok_approved"}
     top_up = neighbour.post(f"/wallets/{customer}/EUR/top-ups", {"amount": 100, "method": card}).done()["id"]
     paid = neighbour.post("/payments", payment(merchant, order_reference=reference)).done()["id"]
+    device = fresh("theirs")
+    for word in ("review", "block"):
+        listed = {"type": "device", "value": f"{device}-{word}", "reason": "theirs"}
+        neighbour.post(f"/risk/lists/{word}", listed).done()
+    waits = neighbour.post("/payments", payment(merchant, client={"device": f"{device}-review"})).done()["id"]
     refund = neighbour.post(f"/payments/{paid}/refunds", {"amount": 1, "reason": "back"}).done()["id"]
+    wallet, bank = f"/wallets/{customer}/EUR", {"type": "bank_account", "account_number": "17", "name": "Theirs"}
+    principal, receiver = fresh("theirs"), fresh("theirs")
+    neighbour.post("/principals", {"id": principal, "name": principal}).done()
+    neighbour.post("/merchants", {"id": receiver, "name": receiver, **terms}).done()
     return {
+        "payout": neighbour.post(f"{wallet}/withdrawals", {"amount": 1, "destination": bank}).done(202)["id"],
+        "freeze": neighbour.post(f"{wallet}/freezes", {"amount": 1, "reason": "theirs"}).done()["id"],
+        "share": neighbour.post(f"/payments/{paid}/shares", {"receiver": receiver, "amount": 1}).done()["id"],
+        "principal": principal,
         "account": account,
         "entry": entry,
         "transfer": entry,
@@ -208,6 +221,8 @@ def theirs(service: Service) -> dict[str, str]:
         "top_up": top_up,
         "reference": reference,
         "order_reference": reference,
+        "review": waits.replace("pay_", "rev_") + "-1",
+        "value": f"{device}-block",
         "entity": paid,
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx2
+from msgspec import structs
 from psycopg import Connection
 
 from commands.callbacks import find_book, part_of
@@ -41,7 +42,7 @@ from tests.channels.simulator_process import PROJECT, SimulatorProcess
 from tests.processes.worker_process import no_holds
 from tests.writing import Pen, body_of, check_books
 
-CHANNEL = "card_simulator"
+CHANNEL, OTHER_CHANNEL = "card_simulator", "card_simulator_b"
 PATIENCE_S = 30.0
 
 _Found = TypeVar("_Found")
@@ -61,7 +62,8 @@ class CallbackDoor:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                status = door.take({name.lower(): value for name, value in self.headers.items()}, body)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                status = door.take(headers, body, self.path.rpartition("/")[2])
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -75,15 +77,15 @@ class CallbackDoor:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/callbacks"
+        return f"http://127.0.0.1:{self._server.server_port}/callbacks/{{channel}}"
 
-    def take(self, headers: dict[str, str], body: bytes) -> int:
+    def take(self, headers: dict[str, str], body: bytes, channel: str = CHANNEL) -> int:
         assert self.held.wait(PATIENCE_S)
         assert self.channels is not None
         try:
-            notice = self.channels.channel(CHANNEL).from_callback(headers, body, datetime.now(UTC))
+            notice = self.channels.channel(channel).from_callback(headers, body, datetime.now(UTC))
             book = asyncio.run(self._book_of(notice))
-            part = part_of(CHANNEL, notice)
+            part = part_of(channel, notice)
             if book is None or part is None:
                 status = 200
             else:
@@ -137,7 +139,8 @@ class House:
         settings = ChannelSettings(
             CHANNEL, self.simulator.url, self.simulator.secret, read_ms=self.read_ms, total_ms=600 + self.read_ms
         )
-        return Registry([settings])
+        other = structs.replace(self.simulator.settings(self.read_ms, OTHER_CHANNEL), total_ms=600 + self.read_ms)
+        return Registry([settings, other])
 
     # --- the worker, in this process or in one of its own
 
@@ -183,7 +186,7 @@ class House:
     def start_worker_process(self) -> None:
         arguments = [self.database.conninfo, self.database.role or "", self.simulator.url]
         command = [sys.executable, "-m", "tests.processes.worker_process", *arguments]
-        command.append(str(self.simulator.folder / "secret"))
+        command.append(str(self.simulator.secret_file))
         self._process = subprocess.Popen(command, cwd=PROJECT)
 
     def kill_worker(self) -> None:

@@ -6,6 +6,10 @@ import pytest
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
+    ActionRequired,
+    Authorized,
+    Changed,
+    ChangeDeclined,
     Charged,
     Declined,
     NotFound,
@@ -15,7 +19,16 @@ from commands.channels.channel import (
     Unknown,
     Verdict,
 )
-from commands.channels.requests import Charge, QueryCharge, QueryRefund, RefundCharge
+from commands.channels.requests import (
+    CaptureCharge,
+    Charge,
+    ConfirmCharge,
+    QueryChange,
+    QueryCharge,
+    QueryRefund,
+    RefundCharge,
+    VoidCharge,
+)
 from commands.processes.next_steps import PAUSES_S, Call, Step, pause_s, question_of, step_after
 from tests.commands.given import NOON
 
@@ -110,3 +123,57 @@ def test_what_was_never_sent(call: Call, state: str, record: Verdict | None) -> 
     step = step_after(call, NOT_SENT)
     assert (step.state, step.record) == (state, record)
     assert state == "done" or step.pause_s >= 0.5
+
+
+# --- what is held first ---------------------------------------------------------------------------------------------
+
+HELD = Authorized("au_1", 6_000, "EUR", None, NOON)
+MANUAL = msgspec.structs.replace(FIRST, request=msgspec.structs.replace(CHARGE, capture=False))
+CAPTURE = msgspec.structs.replace(FIRST, request=CaptureCharge("cap_1-1", "pay_1-1", "au_1", 2_000, "EUR"))
+VOID = msgspec.structs.replace(FIRST, request=VoidCharge("void_1-1", "pay_1-1", "au_1", 6_000, "EUR"))
+
+
+def test_a_hold_that_we_asked_for_is_an_outcome() -> None:
+    assert step_after(MANUAL, HELD) == Step("done", record=HELD)
+
+
+def test_what_a_channel_holds_before_it_charges_is_told_once_and_asked_about_further() -> None:
+    step = step_after(FIRST, HELD)
+    assert (step.state, step.record) == ("sent", HELD)
+    told = msgspec.structs.replace(ASKED, last_answer="Authorized")
+    assert (step_after(told, HELD).state, step_after(told, HELD).record) == ("sent", None)
+    assert step_after(told, CHARGED) == Step("done", tries=2, record=CHARGED)
+
+
+def test_a_change_is_asked_about_by_its_own_id() -> None:
+    asked = msgspec.structs.replace(CAPTURE, was="sent")
+    assert question_of(asked) == QueryChange("cap_1-1", "pay_1-1")
+    done, other = Changed("ca_1", 2_000, "EUR", NOON), Changed("ca_1", 2_001, "EUR", NOON)
+    assert step_after(asked, done) == Step("done", record=done)
+    assert step_after(asked, other).record == AMOUNT_MISMATCH
+    no = ChangeDeclined("generic_decline", "05", "")
+    assert step_after(CAPTURE, no) == Step("done", record=no)
+
+
+def test_a_capture_that_never_left_us_is_given_up_and_a_void_is_sent_again() -> None:
+    assert step_after(CAPTURE, NOT_SENT) == Step("done", record=NOT_SENT)
+    assert step_after(VOID, NOT_SENT).state == "due"
+
+
+def test_the_payers_turn_is_told_once_and_his_channel_is_asked_whether_he_is_done() -> None:
+    asked = ActionRequired("ch_1", "sms_code")
+    step = step_after(FIRST, asked)
+    assert (step.state, step.record) == ("sent", asked)
+    again: Call = msgspec.structs.replace(ASKED, last_answer="ActionRequired")
+    assert (step_after(again, asked).state, step_after(again, asked).record) == ("sent", None)
+
+
+def test_a_wrong_answer_ends_its_call_but_only_where_the_channel_said_so_to_the_answer_itself() -> None:
+    answer = ConfirmCharge("cfm_1-1", "pay_1-1", "ch_1", "123456", 6_000, "EUR")
+    asked = ActionRequired("ch_1", "sms_code")
+    told: Call = msgspec.structs.replace(FIRST, id=answer.id, request=answer)
+    assert step_after(told, asked) == Step("done", record=asked)
+    unsure: Call = msgspec.structs.replace(ASKED, id=answer.id, request=answer)
+    assert question_of(unsure) == QueryCharge("pay_1-1")
+    step = step_after(unsure, asked)
+    assert (step.state, step.record) == ("due", None)

@@ -1,16 +1,22 @@
-"""Timers: a hold whose time has run out is let go, once, whatever the view says."""
+"""Timers: what has run out of time is let go, once, whatever the view says."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from commands.accounts import OpenAccount
 from commands.envelope import Answer, Part
 from commands.holds import CaptureHold
-from commands.processes.timers import expire_holds
+from commands.payments import CreatePayment
+from commands.processes.timers import expire_holds, expire_payments
 from commands.transfers import PlaceHold
 from ledger.events.holds import HoldExpired
+from ledger.events.payments import PaymentCreated, PaymentExpired
+from ledger.ids import PAYMENT, new_id
+from tests.commands.stories import by_card
 from tests.processes.house import House, until
 
 
@@ -57,3 +63,27 @@ def test_a_hold_that_was_captured_in_between_stays_captured(house: House) -> Non
 
     assert asyncio.run(expire_holds(house.book, due, submit)) == ("hold_1",)
     assert len(house.history("hold_1")) == 2
+
+
+def test_a_payment_that_nobody_paid_in_time_expires_once_and_what_is_under_way_does_not(house: House) -> None:
+    def order(name: str, **more: object) -> CreatePayment:
+        changed: CreatePayment = msgspec.structs.replace(by_card(name), **more)
+        return changed
+
+    late, later, under_way = names = tuple(new_id(PAYMENT) for _ in range(3))
+    house.pen.do(order(late, confirm=False, expires_in_s=1))
+    house.pen.do(order(later, confirm=False))
+    house.pen.do(order(under_way, expires_in_s=1))
+    time.sleep(1.1)
+
+    async def due(book: str, now: datetime) -> Sequence[str]:
+        return (*names, "pay_nobody")
+
+    async def submit(book: str, part: Part) -> Answer:
+        return await asyncio.to_thread(lambda: house.pen.submit([part])()[0])
+
+    for _ in range(2):
+        asyncio.run(expire_payments(house.book, due, submit))
+    assert [type(recorded.event) for recorded in house.history(late)] == [PaymentCreated, PaymentExpired]
+    assert len(house.history(later)) == 1
+    assert not any(isinstance(recorded.event, PaymentExpired) for recorded in house.history(under_way))

@@ -44,8 +44,12 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
         match field.name:
             case "amount":
                 values["amount"] = whole
-            case "fee" | "channel_fee" | "short" if isinstance(field.type, inspect.IntType):
+            case "fee" | "channel_fee" | "short" | "principal" if isinstance(field.type, inspect.IntType):
                 values[field.name] = draw(st.integers(0, whole))
+            case "from_available":
+                values["from_available"] = draw(st.integers(0, whole - values.get("short", 0)))
+            case "reserve" | "recovered":
+                values[field.name] = draw(st.integers(0, whole // 2))
             case "currency" | "settlement_currency":
                 values[field.name] = draw(currencies)
             case "postings":
@@ -75,6 +79,8 @@ def _of(shape: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of([_of(one) for one in types])
         case inspect.VarTupleType(item):
             return st.lists(_of(item), max_size=4).map(tuple)
+        case inspect.TupleType(items):
+            return st.tuples(*(_of(item) for item in items))
         case inspect.DictType(key, value):
             return st.dictionaries(_of(key), _of(value), max_size=3)
         case inspect.StructType(cls=struct, fields=fields):

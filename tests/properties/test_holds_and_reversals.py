@@ -93,7 +93,7 @@ def test_a_hold_in_any_parts_gives_back_exactly_what_it_did_not_post(
 
 def check_hold(told: Story, captured: int, held: int) -> None:
     payer, payee = told.accounts["acc:0"], told.accounts["acc:1"]
-    debit_normal = (Kind.ASSET, Kind.EXPENSE)
+    debit_normal = (Kind.ASSET, Kind.EXPENSE, Kind.MEMO)
     sign = 1 if payer.kind in debit_normal else -1
     assert payer.balance == sign * captured
     assert payer.available == sign * captured - (0 if payer.kind in debit_normal else held)

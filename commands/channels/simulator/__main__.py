@@ -1,50 +1,78 @@
-"""The simulator's command line: `python -m commands.channels.simulator --port 0 --state FILE --secret-file FILE`.
+"""The simulator's command line: `python -m commands.channels.simulator --port 0 --folder DIRECTORY`.
 
 Prints one line, `listening on http://HOST:PORT`, once it takes connections; port 0 lets the system choose. Ends on
 SIGTERM or SIGINT within about a second.
 """
 
 import argparse
-import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 
-from commands.channels.signatures import Secret, secret_from_file
+from commands.channels.keys import their_ring
+from commands.channels.signatures import secret_from_file
 from commands.channels.simulator.app import Simulator
 from commands.channels.simulator.books import Books
+from commands.channels.simulator.counterparts.bank import Bank
+from commands.channels.simulator.counterparts.card import Card
+from commands.channels.simulator.counterparts.counterpart import Counterpart
+from commands.channels.simulator.counterparts.phone_company import PhoneCompany
+from commands.channels.simulator.desk import Desk
 from commands.channels.simulator.keeper import Keeper
+from commands.policies.channels import CHANNELS, ChannelTerms
 
 # A request that is being kept waiting on purpose must not keep the process from ending.
 _GRACE_S = 1
+_CHANNEL = "{channel}"
+
+
+def _card(terms: ChannelTerms, folder: Path, pages: str) -> Counterpart:
+    return Card(secret_from_file(folder / f"{terms.name}.secret"), pages)
+
+
+def _bank(terms: ChannelTerms, folder: Path, pages: str) -> Counterpart:
+    return Bank(their_ring(folder, terms.name), pages)
+
+
+def _phone_company(terms: ChannelTerms, folder: Path, _pages: str) -> Counterpart:
+    return PhoneCompany(secret_from_file(folder / f"{terms.name}.secret"))
+
+
+# Who plays the other end of an adapter: from the terms, the folder with key material, and the address of payers' pages.
+COUNTERPARTS: dict[str, Callable[[ChannelTerms, Path, str], Counterpart]] = {
+    "card_simulator": _card,
+    "bank_redirect": _bank,
+    "carrier": _phone_company,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        secret = _secret(options.secret_file, options.secret_env)
-        options.state.parent.mkdir(parents=True, exist_ok=True)
-        books = Books(options.state, options.fee_bps)
-        listener = socket.create_server((options.host, options.port), backlog=512)
-    except (ValueError, OSError, sqlite3.Error) as trouble:
-        sys.stderr.write(f"simulator: {trouble}\n")
-        return 1
-    keeper = Keeper(books)
-    try:
-        run(Simulator(keeper, secret, options.callback_url), listener)
-    finally:
-        keeper.close()
+    folder: Path = options.folder
+    with ExitStack() as closing:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            played = _played(options.channels)
+            listener = socket.create_server((options.host, options.port), backlog=512)
+            closing.callback(listener.close)
+            host, port = listener.getsockname()[:2]
+            address = f"http://{host}:{port}"
+            desks = [_desk(terms, folder, address, options.callback_url, closing) for terms in played]
+        except (ValueError, OSError, sqlite3.Error) as trouble:
+            sys.stderr.write(f"simulator: {trouble}\n")
+            return 1
+        run(Simulator(desks), listener, address)
     return 0
 
 
-def run(simulator: Simulator, listener: socket.socket) -> None:
+def run(simulator: Simulator, listener: socket.socket, address: str) -> None:
     """Serves on a socket that is bound already, so that the printed address is true before the first request."""
-    host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         simulator.app(),
         log_level="warning",
@@ -52,18 +80,25 @@ def run(simulator: Simulator, listener: socket.socket) -> None:
         lifespan="on",
         timeout_graceful_shutdown=_GRACE_S,
     )
-    sys.stdout.write(f"listening on http://{host}:{port}\n")
+    sys.stdout.write(f"listening on {address}\n")
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _secret(file: Path | None, variable: str | None) -> Secret:
-    if file is not None:
-        return secret_from_file(file)
-    text = os.environ.get(variable or "")
-    if not text:
-        raise ValueError(f"the environment has no {variable}")
-    return Secret.parse(text)
+def _desk(terms: ChannelTerms, folder: Path, address: str, callback_url: str | None, closing: ExitStack) -> Desk:
+    counterpart = COUNTERPARTS[terms.adapter](terms, folder, address)
+    keeper = Keeper(Books(folder / f"{terms.name}.sqlite", terms, counterpart.asks))
+    closing.callback(keeper.close)
+    return Desk(terms.name, keeper, counterpart, callback_url and callback_url.replace(_CHANNEL, terms.name))
+
+
+def _played(names: str | None) -> list[ChannelTerms]:
+    """The channels of these names, or all that are simulated; raises ValueError for one that there is not."""
+    known = {terms.name: terms for terms in CHANNELS if terms.simulated and terms.adapter in COUNTERPARTS}
+    wanted = list(known) if names is None else names.split(",")
+    if strange := [name for name in wanted if name not in known]:
+        raise ValueError(f"there is no channel {', '.join(strange)}; there are {', '.join(known)}")
+    return [known[name] for name in wanted]
 
 
 def _address(text: str) -> str:
@@ -74,15 +109,18 @@ def _address(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("simulator", description="A payment channel that is not one.")
+    parser = argparse.ArgumentParser("simulator", description="Payment channels that are none.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: one that is free")
-    parser.add_argument("--state", type=Path, required=True, help="the SQLite file of its books")
-    parser.add_argument("--callback-url", type=_address, help="where its signed messages go; without it they are kept")
-    parser.add_argument("--fee-bps", type=int, default=60, choices=range(10_001), metavar="0..10000")
-    secret = parser.add_mutually_exclusive_group(required=True)
-    secret.add_argument("--secret-file", type=Path, help="holds whsec_<base64>; made if it is not there")
-    secret.add_argument("--secret-env", help="the environment variable that holds whsec_<base64>")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="holds <channel>.sqlite, the books, and key material"
+    )
+    parser.add_argument("--channels", help="names with commas between them; all that are simulated without it")
+    parser.add_argument(
+        "--callback-url",
+        type=_address,
+        help="where signed messages go, {channel} is its name; without it they are kept",
+    )
     return parser
 
 

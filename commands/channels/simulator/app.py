@@ -1,215 +1,207 @@
-"""The simulator over HTTP.
+"""The simulator over HTTP: all channels behind one address, the payer's page, and whoever drives it.
 
-signed, as the adapter speaks   POST /charges   GET /charges/{id}   POST /refunds   GET /refunds/{id}
-for whoever runs it             GET /books      GET and PUT /faults   GET /callbacks   GET /health
+/<channel>/…                       the channel's own interface, signed; the first channel answers at the root as well
+/<channel>/books, faults, callbacks, /control/…, /payer/{reference}, /health     see the package's first page
 """
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from commands.channels.card_simulator import answer_message, request_message
-from commands.channels.signatures import SIGNATURE_HEADER, Secret
-from commands.channels.simulator.books import Books, ChargeOrder, Kind, RefundOrder, Refused
-from commands.channels.simulator.callbacks import Courier, now_ms
-from commands.channels.simulator.conduct import LONGEST_DELAY_MS, Conduct, charge_conduct, refund_conduct
-from commands.channels.simulator.faults import FaultPlan, Operation
-from commands.channels.simulator.keeper import Keeper
-from ledger.money import LARGEST
+from commands.channels.simulator.agreements import DisputeOrder
+from commands.channels.simulator.books import Books, PayerWord
+from commands.channels.simulator.callbacks import now_ms
+from commands.channels.simulator.desk import Desk, plain, whole_body
+from commands.channels.simulator.faults import FaultPlan
+from commands.channels.simulator.operations import Operation, Refused
+from commands.channels.simulator.payer_page import payer_routes
 
-_LARGEST_BODY = 64 * 1024
-_Order = TypeVar("_Order", ChargeOrder, RefundOrder)
+_Known = Literal["charge", "refund", "payout", "contract"]
+_Shape = TypeVar("_Shape", bound=Struct)
+_WORDS: dict[str, PayerWord] = {
+    "approve": "approve",
+    "refuse": "refuse",
+    "expire": "expire",
+    "succeed": "succeed",
+}
+
+
+class _Until(Struct, frozen=True, forbid_unknown_fields=True):
+    at: Annotated[datetime, Meta(tz=True)]
 
 
 class Simulator:
-    """The routes over one set of books."""
+    """The routes over all desks; the first of them is also the one at the root."""
 
-    def __init__(self, keeper: Keeper, secret: Secret, callback_url: str | None) -> None:
-        self._keeper, self._secret = keeper, secret
-        self._courier = Courier(keeper, secret, callback_url)
+    def __init__(self, desks: Sequence[Desk]) -> None:
+        self._desks = {desk.name: desk for desk in desks}
+        self._first = desks[0]
 
     def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/charges", self._post_charge, methods=["POST"]),
-                Route("/charges/{id:path}", self._get_charge, methods=["GET"]),
-                Route("/refunds", self._post_refund, methods=["POST"]),
-                Route("/refunds/{id:path}", self._get_refund, methods=["GET"]),
-                Route("/books", self._get_books, methods=["GET"]),
-                Route("/faults", self._get_faults, methods=["GET"]),
-                Route("/faults", self._put_faults, methods=["PUT"]),
-                Route("/callbacks", self._get_callbacks, methods=["GET"]),
-                Route("/health", self._get_health, methods=["GET"]),
-            ],
-            lifespan=self._lifespan,
-        )
+        routes: list[BaseRoute] = [
+            Route("/health", self._get_health, methods=["GET"]),
+            Route("/control/charges/{id}/capture_before", self._put_capture_before, methods=["POST"]),
+            Route("/control/charges/{id}/{word}", self._charge_by_payer, methods=["POST"]),
+            Route("/control/contracts/{id}/{word}", self._contract_by_payer, methods=["POST"]),
+            Route("/control/{kind}s/{id}/return", self._send_back, methods=["POST"]),
+            Route("/control/disputes", self._dispute, methods=["POST"]),
+            Route("/control/settlement", self._settlement, methods=["GET"]),
+            *payer_routes(list(self._desks.values())),
+        ]
+        for desk in self._desks.values():
+            routes += _of_desk(desk, f"/{desk.name}")
+        return Starlette(routes=[*routes, *_of_desk(self._first, "")], lifespan=self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        courier = asyncio.create_task(self._courier.run())
-        # A simulator that no longer calls back is broken: better that it stops than that it looks alive.
-        courier.add_done_callback(lambda task: None if task.cancelled() else signal.raise_signal(signal.SIGTERM))
+        couriers = [asyncio.create_task(desk.courier.run()) for desk in self._desks.values()]
+        for courier in couriers:
+            # A simulator that no longer calls back is broken: better that it stops than that it looks alive.
+            courier.add_done_callback(lambda task: None if task.cancelled() else signal.raise_signal(signal.SIGTERM))
         yield
-        courier.cancel()
-        with suppress(asyncio.CancelledError):
-            await courier
+        for desk in self._desks.values():
+            desk.close()
+        for courier in couriers:
+            courier.cancel()
+            with suppress(asyncio.CancelledError):
+                await courier
 
-    # --- the channel's own interface -------------------------------------------------------------------------------
-
-    async def _post_charge(self, request: Request) -> Response:
-        try:
-            order = await self._order(request, ChargeOrder)
-            conduct = await self._keeper.do(Books.conduct, "charge", order.token, charge_conduct(order.token))
-            if (trouble := await _before(request, conduct)) is not None:
-                return trouble
-            content = await self._keeper.do(Books.charge, order, conduct, now_ms())
-        except Refused as refused:
-            return self._refusal(request, refused)
-        return await self._after(request, conduct, content)
-
-    async def _post_refund(self, request: Request) -> Response:
-        try:
-            order = await self._order(request, RefundOrder)
-            token = await self._keeper.do(Books.token_of, "charge", order.charge_id)
-            conduct = await self._keeper.do(Books.conduct, "refund", token, refund_conduct(token or ""))
-            if (trouble := await _before(request, conduct)) is not None:
-                return trouble
-            content = await self._keeper.do(Books.refund, order, conduct, now_ms())
-        except Refused as refused:
-            return self._refusal(request, refused)
-        return await self._after(request, conduct, content)
-
-    async def _get_charge(self, request: Request) -> Response:
-        return await self._found(request, "charge", "query_charge")
-
-    async def _get_refund(self, request: Request) -> Response:
-        return await self._found(request, "refund", "query_refund")
-
-    async def _found(self, request: Request, kind: Kind, operation: Operation) -> Response:
-        operation_id = request.path_params["id"]
-        try:
-            self._check_signature(request, b"")
-            token = await self._keeper.do(Books.token_of, kind, operation_id)
-            conduct = await self._keeper.do(Books.conduct, operation, token, Conduct())
-            if (trouble := await _before(request, conduct)) is not None:
-                return trouble
-            content = await self._keeper.do(Books.find, kind, operation_id)
-            if content is None:
-                raise Refused(404, "not_found", f"There is no such {kind}.")
-        except Refused as refused:
-            return self._refusal(request, refused)
-        return await self._after(request, conduct, content)
-
-    # --- for whoever runs it ---------------------------------------------------------------------------------------
-
-    async def _get_books(self, _request: Request) -> Response:
-        return _plain(200, await self._keeper.do(Books.whole))
-
-    async def _get_faults(self, _request: Request) -> Response:
-        seed, rules = await self._keeper.do(Books.plan)
-        return _plain(200, {"seed": seed, "rules": rules})
-
-    async def _put_faults(self, request: Request) -> Response:
-        try:
-            plan = msgspec.json.decode(await _body(request), type=FaultPlan)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as unreadable:
-            return _plain(422, {"object": "error", "code": "invalid_request", "message": str(unreadable)})
-        except Refused as refused:
-            return _plain(refused.status, {"object": "error", "code": refused.code, "message": refused.message})
-        await self._keeper.do(Books.set_plan, plan)
-        return _plain(200, plan)
-
-    async def _get_callbacks(self, _request: Request) -> Response:
-        return _plain(200, {"owed": await self._keeper.do(Books.messages_owed)})
+    # --- who drives it ---------------------------------------------------------------------------------------------
 
     async def _get_health(self, _request: Request) -> Response:
-        await self._keeper.do(Books.plan)
-        return _plain(200, {"status": "ok"})
+        for desk in self._desks.values():
+            await desk.keeper.do(Books.plan)
+        return _json(200, {"status": "ok", "channels": list(self._desks)})
 
-    # --- below -----------------------------------------------------------------------------------------------------
+    async def _charge_by_payer(self, request: Request) -> Response:
+        return await self._by_payer(request, "charge")
 
-    async def _order(self, request: Request, shape: type[_Order]) -> _Order:
-        body = await _body(request)
-        self._check_signature(request, body)
+    async def _contract_by_payer(self, request: Request) -> Response:
+        if request.path_params["word"] != "end":
+            return await self._by_payer(request, "contract")
         try:
-            return msgspec.json.decode(body, type=shape)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as unreadable:
-            raise Refused(422, "invalid_request", str(unreadable)) from unreadable
+            desk = await self._who_knows("contract", request.path_params["id"])
+            over = await desk.keeper.do(Books.end_contract, request.path_params["id"], now_ms())
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, over)
 
-    def _check_signature(self, request: Request, body: bytes) -> None:
-        message = request_message(request.method, request.scope["raw_path"].decode("ascii", "replace"), body)
-        if not self._secret.signed(message, request.headers.get(SIGNATURE_HEADER, "")):
-            raise Refused(401, "signature_invalid", "The signature does not fit the request.")
+    async def _by_payer(self, request: Request, kind: Literal["charge", "contract"]) -> Response:
+        our_id, word = request.path_params["id"], _WORDS.get(request.path_params["word"])
+        try:
+            if word is None:
+                raise Refused(404, "not_found", f"A payer approves or refuses, and time lets expire: {list(_WORDS)}.")
+            desk = await self._who_knows(kind, our_id)
+            done = await desk.keeper.do(Books.payer, word, kind, our_id, now_ms())
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, done)
 
-    async def _after(self, request: Request, conduct: Conduct, content: dict[str, object]) -> Response:
-        """The answer to what was done, or the trouble that comes after it."""
-        self._courier.wake()
-        match conduct.answer, content:
-            case "timeout_after", _:
-                return await _silence(request)
-            case "error_500_after", _:
-                return _plain(500, {"object": "error", "code": "internal", "message": "Something went wrong."})
-            case "wrong_amount", {"amount": int() as amount}:
-                content = {**content, "amount": amount - 1 if amount == LARGEST else amount + 1}
-            case _:
-                pass
-        body = msgspec.json.encode(content)
-        if conduct.answer == "malformed_body":
-            body = body[: len(body) // 2]
-        return self._answer(request, 202 if content["status"] == "pending" else 200, body)
+    async def _put_capture_before(self, request: Request) -> Response:
+        our_id = request.path_params["id"]
+        try:
+            until = await _told(request, _Until)
+            desk = await self._who_knows("charge", our_id)
+            at_ms = int(until.at.timestamp() * 1_000)
+            held = await desk.keeper.do(Books.set_capture_before, our_id, at_ms)
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, held)
 
-    def _refusal(self, request: Request, refused: Refused) -> Response:
-        content = {"object": "error", "code": refused.code, "message": refused.message}
-        return self._answer(request, refused.status, msgspec.json.encode(content))
+    async def _send_back(self, request: Request) -> Response:
+        kind, our_id = request.path_params["kind"], request.path_params["id"]
+        try:
+            if kind not in ("refund", "payout"):
+                raise Refused(404, "not_found", "A refund or a payout comes back.")
+            desk = await self._who_knows(kind, our_id)
+            returned = await desk.keeper.do(Books.send_back, kind, our_id, now_ms())
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, returned)
 
-    def _answer(self, request: Request, status: int, body: bytes) -> Response:
-        signature = self._secret.signature(answer_message(request.headers.get(SIGNATURE_HEADER, ""), status, body))
-        return Response(body, status, {SIGNATURE_HEADER: signature}, "application/json")
+    async def _dispute(self, request: Request) -> Response:
+        try:
+            order = await _told(request, DisputeOrder)
+            desk = await self._who_knows("charge", order.charge)
+            moved = await desk.keeper.do(Books.dispute, order, now_ms())
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, moved)
 
+    async def _settlement(self, request: Request) -> Response:
+        name = request.query_params.get("channel", self._first.name)
+        try:
+            day = date.fromisoformat(request.query_params.get("date", datetime.now(UTC).date().isoformat()))
+        except ValueError:
+            return plain(Refused(422, "invalid_request", "A date is YYYY-MM-DD."))
+        desk = self._desks.get(name)
+        if desk is None:
+            return plain(Refused(404, "not_found", "There is no such channel."))
+        return Response(await desk.keeper.do(Books.settlement, day), 200, media_type="text/csv")
 
-async def _before(request: Request, conduct: Conduct) -> Response | None:
-    """The trouble that comes before anything is done, if any."""
-    match conduct.answer:
-        case "timeout_before":
-            return await _silence(request)
-        case "error_500_before":
-            return _plain(500, {"object": "error", "code": "internal", "message": "Something went wrong."})
-        case "hang":
-            await asyncio.sleep(conduct.hang_ms / 1000)
-            return None
-        case _:
-            return None
-
-
-async def _silence(request: Request) -> Response:
-    """Says nothing until the caller gives up."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    with suppress(TimeoutError):
-        await asyncio.wait_for(gone(), LONGEST_DELAY_MS / 1000)
-    return Response(status_code=504)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise Refused(413, "invalid_request", f"A body has at most {_LARGEST_BODY} bytes.")
-    return bytes(body)
+    async def _who_knows(self, kind: _Known, our_id: str) -> Desk:
+        for desk in self._desks.values():
+            if await desk.keeper.do(Books.knows, kind, our_id):
+                return desk
+        raise Refused(404, "not_found", f"No channel knows such a {kind}.")
 
 
-def _plain(status: int, content: object) -> Response:
-    """An answer that is not signed: the operator's, and what a broken server says."""
+def _of_desk(desk: Desk, prefix: str) -> list[BaseRoute]:
+    """What one channel answers under its prefix."""
+
+    async def get_books(_request: Request) -> Response:
+        return _json(200, await desk.keeper.do(Books.whole))
+
+    async def get_faults(_request: Request) -> Response:
+        seed, rules = await desk.keeper.do(Books.plan)
+        return _json(200, {"seed": seed, "rules": rules})
+
+    async def put_faults(request: Request) -> Response:
+        try:
+            plan = await _told(request, FaultPlan)
+        except Refused as refused:
+            return plain(refused)
+        await desk.keeper.do(Books.set_plan, plan)
+        return _json(200, plan)
+
+    async def get_callbacks(_request: Request) -> Response:
+        return _json(200, {"owed": await desk.keeper.do(Books.messages_owed)})
+
+    async def treat(request: Request) -> Response:
+        path = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
+        return await desk.treat(request, path.removeprefix(prefix))
+
+    return [
+        Route(f"{prefix}/books", get_books, methods=["GET"]),
+        Route(f"{prefix}/faults", get_faults, methods=["GET"]),
+        Route(f"{prefix}/faults", put_faults, methods=["PUT"]),
+        Route(f"{prefix}/callbacks", get_callbacks, methods=["GET"]),
+        Route(f"{prefix}/{{path:path}}", treat, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
+
+
+async def _told(request: Request, shape: type[_Shape]) -> _Shape:
+    try:
+        return msgspec.json.decode(await whole_body(request), type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as unreadable:
+        raise Refused(422, "invalid_request", str(unreadable)) from unreadable
+
+
+def _moved(desk: Desk, one: Operation) -> Response:
+    desk.courier.wake()
+    about = {"channel": desk.name, "id": one.id, "reference": one.reference, "status": one.status}
+    return _json(200, about | ({"dispute": one.id} if one.kind == "dispute" else {}))
+
+
+def _json(status: int, content: object) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Callbacks: the simulator's messages to us, signed, repeated until they are answered with 2xx, kept over a restart."""
+"""Callbacks: a channel's messages to us, signed, repeated until they are answered, kept over a restart."""
 
 import asyncio
 import time
@@ -6,16 +6,16 @@ from contextlib import suppress
 
 import httpx2
 
-from commands.channels.signatures import Secret, sign_message
-from commands.channels.simulator.books import Books, Message
+from commands.channels.simulator.books import Books
+from commands.channels.simulator.counterparts.counterpart import Counterpart
 from commands.channels.simulator.keeper import Keeper
+from commands.channels.simulator.store import Message
 
 # How long after each failed try; the last one goes on for ever.
 _PAUSES_MS = (200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 _AT_ONCE = 16
 _LOOK_S = 0.2
 _PATIENCE_S = 2.0
-_WRONG = Secret(b"this is not the secret we share")
 
 
 def now_ms() -> int:
@@ -24,10 +24,10 @@ def now_ms() -> int:
 
 
 class Courier:
-    """Settles what is pending and delivers what is owed; `url` is where messages go, None keeps them."""
+    """Lets happen what happens by itself and delivers what is owed; `url` is where messages go, None keeps them."""
 
-    def __init__(self, keeper: Keeper, secret: Secret, url: str | None) -> None:
-        self._keeper, self._secret, self._url = keeper, secret, url
+    def __init__(self, keeper: Keeper, counterpart: Counterpart, url: str | None) -> None:
+        self._keeper, self._counterpart, self._url = keeper, counterpart, url
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -52,11 +52,14 @@ class Courier:
         return len(messages)
 
     async def _deliver(self, client: httpx2.AsyncClient, url: str, message: Message) -> None:
-        secret = self._secret if message.right else _WRONG
-        headers = sign_message(secret, message.id, int(time.time()), message.body)
-        headers["content-type"] = "application/json"
+        forged = message.fault == "wrong_signature_callback"
+        letter = self._counterpart.letter(message.id, message.state, int(time.time()), forged=forged)
+        body = letter.body
+        if message.fault == "altered_callback":
+            body = body[:-2] + bytes([body[-2] ^ 1]) + body[-1:]
         try:
-            delivered = (await client.post(url, content=message.body, headers=headers)).is_success
+            reply = await client.post(url, content=body, headers=letter.headers)
+            delivered = self._counterpart.is_heard(reply.status_code, reply.content)
         except httpx2.HTTPError:
             delivered = False
         pause_ms = 0 if delivered else _PAUSES_MS[min(message.tries, len(_PAUSES_MS) - 1)]

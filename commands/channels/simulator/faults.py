@@ -13,14 +13,70 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from commands.channels.requests import (
+    CaptureCharge,
+    ChannelRequest,
+    Charge,
+    ConfirmCharge,
+    ExtendCharge,
+    IncrementCharge,
+    QueryChange,
+    QueryCharge,
+    QueryContract,
+    QueryPayout,
+    QueryRefund,
+    RefundCharge,
+    SendPayout,
+    SignContract,
+    TerminateContract,
+    VoidCharge,
+)
 from commands.channels.simulator.conduct import LONGEST_DELAY_MS, Conduct, aspect
 
-Operation = Literal["charge", "refund", "query_charge", "query_refund"]
+Operation = Literal[
+    "charge",
+    "confirm",
+    "capture",
+    "void",
+    "increment",
+    "extend",
+    "refund",
+    "payout",
+    "sign",
+    "end",
+    "query_charge",
+    "query_change",
+    "query_refund",
+    "query_payout",
+    "query_contract",
+]
+_OPERATIONS: dict[type[ChannelRequest], Operation] = {
+    Charge: "charge",
+    ConfirmCharge: "confirm",
+    CaptureCharge: "capture",
+    VoidCharge: "void",
+    IncrementCharge: "increment",
+    ExtendCharge: "extend",
+    RefundCharge: "refund",
+    SendPayout: "payout",
+    SignContract: "sign",
+    TerminateContract: "end",
+    QueryCharge: "query_charge",
+    QueryChange: "query_change",
+    QueryRefund: "query_refund",
+    QueryPayout: "query_payout",
+    QueryContract: "query_contract",
+}
 _Count = Annotated[int, Meta(ge=1, le=2**31)]
 
 
+def operation_of(request: ChannelRequest) -> Operation:
+    """The word by which the plan knows such a request."""
+    return _OPERATIONS[type(request)]
+
+
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """`token`: only charges with it, and the refunds of such charges. `nth`: only the n-th of all that match."""
+    """`token`: only charges with it, and what is done with such charges. `nth`: only the n-th of all that match."""
 
     operation: Operation
     token: str | None = None
@@ -28,7 +84,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """`times`: how often it fires at most. `delay_ms`: of `hang`, `late_success`, `late_callback`."""
+    """`times`: how often it fires at most. `delay_ms`: of the faults that take time, such as `hang`, `late_success`."""
 
     match: Match
     fault: str

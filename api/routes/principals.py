@@ -1,0 +1,150 @@
+"""/principals: for whom we pay money out, what they have put in, and what of it is on its way."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Query
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from api.answers import answer
+from api.dependencies import Calling, MinPosition
+from api.fields import Amount, Currency, Identifier, Metadata, Name, PartyId, Reference, Request
+from api.keys import ADMIN
+from api.routing import Router
+from commands.principals import CreatePrincipal, FundingReceipt, FundPrincipal, PrincipalReceipt
+from ledger import chart
+from ledger.errors import (
+    AmountNotPositive,
+    AmountOverflow,
+    AmountType,
+    CurrencyUnknown,
+    IdExistsDifferent,
+    PrincipalNotFound,
+)
+from ledger.events.principals import PrincipalCreated, principal_stream
+from ledger.ids import FUNDING, PRINCIPAL, new_id
+from ledger.money import LARGEST
+from ledger.store import read
+
+router = Router("/v1/principals", "payouts")
+
+_EXAMPLE: dict[str, Any] = {"id": "payroll", "name": "Payroll services", "fee": 30}
+_CREATED = {
+    "position": 20,
+    **_EXAMPLE,
+    "approve_above": None,
+    "metadata": {},
+    "created_at": "2026-11-21T10:20:30.123456Z",
+}
+_FUNDING: dict[str, Any] = {"amount": 500_000, "currency": "EUR", "bank_account": "main", "reference": "MT940-77"}
+
+
+class PrincipalRequest(Request):
+    """For whom we pay out; each payout costs `fee`, and one above `approve_above` needs a second person."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: PartyId | None = None
+    name: Name
+    fee: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    approve_above: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    metadata: Metadata = {}
+
+
+class FundingRequest(Request):
+    """What came in, at which of our bank accounts, and what the statement calls it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_FUNDING]})
+
+    amount: Amount
+    currency: Currency
+    bank_account: PartyId = "main"
+    reference: Reference | None = None
+
+
+class PrincipalBalance(msgspec.Struct):
+    """What a principal has with us in one currency, in minor units: to be paid out, and on its way."""
+
+    principal: str
+    currency: str
+    balance: int
+    in_transit: int
+    position: int
+
+
+@router.writes("", PrincipalReceipt, _CREATED, scope="payments:write", refuses=(IdExistsDifferent,))
+async def create_principal(asked: PrincipalRequest, caller: Calling) -> Response:
+    """Serve a principal from now on. Without an `id` it gets a fresh one."""
+    command = CreatePrincipal(asked.id or new_id(PRINCIPAL), asked.name, asked.fee, asked.approve_above, asked.metadata)
+    return await caller.carry_out(command, asked)
+
+
+@router.reads("/{principal}", PrincipalReceipt, _CREATED, scope="payments:read", refuses=(PrincipalNotFound,))
+async def show_principal(principal: str, caller: Calling, min_position: MinPosition = None) -> Response:
+    """Show a principal and its terms."""
+    await caller.see(min_position)
+    async with caller.world.reading() as connection:
+        recorded = await read.event(connection, caller.book, principal_stream(principal), 1)
+    if recorded is None or not isinstance(recorded.event, PrincipalCreated):
+        raise PrincipalNotFound
+    created = recorded.event
+    receipt = PrincipalReceipt(
+        recorded.position,
+        created.id,
+        created.name,
+        created.fee,
+        created.approve_above,
+        created.metadata,
+        recorded.recorded_at,
+    )
+    return answer(receipt)
+
+
+@router.writes(
+    "/{principal}/funding",
+    FundingReceipt,
+    {
+        "position": 21,
+        "id": "fnd_019aa3c0a1b27c3d8e4f5a6b7c8d9e0f",
+        "principal": "payroll",
+        "amount": 500_000,
+        "currency": "EUR",
+        "balance": 500_000,
+    }
+    | {"reference": "MT940-77"},
+    scope=ADMIN,
+    refuses=(AmountType, AmountNotPositive, AmountOverflow, CurrencyUnknown, PrincipalNotFound),
+)
+async def fund_principal(principal: str, asked: FundingRequest, caller: Calling) -> Response:
+    """Say that the bank's statement shows money of a principal: it can be paid out then."""
+    command = FundPrincipal(
+        new_id(FUNDING), principal, asked.amount, asked.currency, asked.bank_account, asked.reference
+    )
+    return await caller.carry_out(command, asked)
+
+
+@router.reads(
+    "/{principal}/balance",
+    PrincipalBalance,
+    {"principal": "payroll", "currency": "EUR", "balance": 250_000, "in_transit": 249_970, "position": 27},
+    scope="payments:read",
+    refuses=(PrincipalNotFound,),
+)
+async def show_principal_balance(
+    principal: str,
+    caller: Calling,
+    currency: Annotated[Identifier, Query(description="In this currency.")] = "EUR",
+    min_position: MinPosition = None,
+) -> Response:
+    """Tell what a principal has with us, in one currency."""
+    await caller.see(min_position)
+    async with caller.world.snapshot() as connection:
+        recorded = await read.event(connection, caller.book, principal_stream(principal), 1)
+        if recorded is None:
+            raise PrincipalNotFound
+        names = (chart.agency_balance(principal, currency), chart.agency_in_transit(principal, currency))
+        opened = [await read.account(connection, caller.book, name) for name in names]
+        position, _ = await read.head(connection, caller.book)
+    balance, in_transit = [0 if found is None else found.account.balance for found in opened]
+    return answer(PrincipalBalance(principal, currency, balance, in_transit, position))

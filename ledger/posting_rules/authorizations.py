@@ -1,0 +1,102 @@
+"""Authorizations: what is held, taken of it, let go and revoked (chart rows A2, A3, A4, B10, F2, F4).
+
+What a channel holds is memo only: it is neither ours nor owed. What is frozen in a wallet is real.
+"""
+
+from ledger.chart import (
+    authorized,
+    authorized_contra,
+    channel_fee,
+    channel_receivable,
+    merchant_fee,
+    merchant_pending,
+    wallet_available,
+    wallet_frozen,
+)
+from ledger.events.authorizations import (
+    AuthorizationExpired,
+    AuthorizationIncremented,
+    AuthorizationReleased,
+    PaymentAuthorized,
+    PaymentCapturedFromWallet,
+    PaymentFrozenInWallet,
+    PaymentUnfrozenInWallet,
+)
+from ledger.events.voids import AuthorizationVoided, PaymentRevoked
+from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.transfers import Rules
+
+
+def memo(channel: str, amount: int, currency: str) -> tuple[Posting, Posting]:
+    """A2: the pair beside the books."""
+    return debit(authorized(channel, currency), amount, currency), credit(
+        authorized_contra(channel, currency), amount, currency
+    )
+
+
+def held(event: PaymentAuthorized | AuthorizationIncremented) -> JournalEntry:
+    """A2 and A3."""
+    return entry_of(*memo(event.channel, event.amount, event.currency))
+
+
+def let_go(event: AuthorizationVoided | AuthorizationExpired | AuthorizationReleased) -> JournalEntry | None:
+    """A4, over what was still open: that may be nothing."""
+    return entry_of(*opposite(memo(event.channel, event.amount, event.currency))) if event.amount else None
+
+
+def revoked(event: PaymentRevoked) -> JournalEntry:
+    """B10: the full opposite of A5 and A6. What is held again is memo again."""
+    currency = event.currency
+    merchant, receivable = merchant_pending(event.merchant, currency), channel_receivable(event.channel, currency)
+    return entry_of(
+        debit(merchant, event.amount, currency),
+        debit(merchant_fee(event.product, currency), event.fee, currency),
+        debit(receivable, event.channel_fee, currency),
+        credit(receivable, event.amount, currency),
+        credit(merchant, event.fee, currency),
+        credit(channel_fee(event.channel, currency), event.channel_fee, currency),
+        *memo(event.channel, event.reopened, currency),
+    )
+
+
+def frozen(event: PaymentFrozenInWallet) -> JournalEntry:
+    """F2."""
+    return entry_of(
+        debit(wallet_available(event.customer, event.currency), event.amount, event.currency),
+        credit(wallet_frozen(event.customer, event.currency), event.amount, event.currency),
+    )
+
+
+def unfrozen(event: PaymentUnfrozenInWallet) -> JournalEntry | None:
+    """The opposite of F2."""
+    if not event.amount:
+        return None
+    return entry_of(
+        debit(wallet_frozen(event.customer, event.currency), event.amount, event.currency),
+        credit(wallet_available(event.customer, event.currency), event.amount, event.currency),
+    )
+
+
+def captured_from_wallet(event: PaymentCapturedFromWallet) -> JournalEntry:
+    """F4, with the merchant's fee as in F3."""
+    merchant, currency = merchant_pending(event.merchant, event.currency), event.currency
+    return entry_of(
+        debit(wallet_frozen(event.customer, currency), event.amount + event.unfrozen, currency),
+        credit(merchant, event.amount, currency),
+        credit(wallet_available(event.customer, currency), event.unfrozen, currency),
+        debit(merchant, event.fee, currency),
+        credit(merchant_fee(event.product, currency), event.fee, currency),
+    )
+
+
+ENTRY_RULES: Rules = {
+    PaymentAuthorized: held,
+    AuthorizationIncremented: held,
+    AuthorizationVoided: let_go,
+    AuthorizationExpired: let_go,
+    AuthorizationReleased: let_go,
+    PaymentRevoked: revoked,
+    PaymentFrozenInWallet: frozen,
+    PaymentUnfrozenInWallet: unfrozen,
+    PaymentCapturedFromWallet: captured_from_wallet,
+}

@@ -1,0 +1,114 @@
+"""Payouts: where is a payout now, and which payouts does a merchant, a principal or a customer have?
+
+One payout is folded from its stream and is as fresh as the log; lists come from the table.
+"""
+
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection
+
+from ledger import payout_state
+from ledger.ids import PAYOUT
+from ledger.payout_state import Payout
+from ledger.payout_views import PayoutView, payout_view_of
+from ledger.store import read
+from ledger.store.connection import in_book
+from projections.projection import Page, Projection, Writing
+
+_STATES = "SELECT payout, position, state FROM {payouts} WHERE payout = ANY(%b)"
+# Set by value and not by change: a fact that were seen twice would change nothing.
+_KEEP = """
+INSERT INTO {payouts} AS known (payout, position, source, party, status, state)
+SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[])
+    ON CONFLICT (payout) DO UPDATE SET status = excluded.status, state = excluded.state
+"""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Payout).decode
+
+# --- writing
+
+
+class Payouts(Projection):
+    """One row per payout. `position` is that of its first event, in whose order payouts are listed."""
+
+    name = "payouts"
+    version = 1
+    tables = ("payouts",)
+
+    MOST_REMEMBERED = 10_000
+
+    def __init__(self, book: str, *, suffix: str = "") -> None:
+        super().__init__(book, suffix=suffix)
+        # payout -> the position of its first event, and what its events add up to
+        self._payouts: dict[str, tuple[int, Payout]] = {}
+
+    def forget(self) -> None:
+        self._payouts.clear()
+
+    def project(self, page: Page, cursor: Writing) -> None:
+        facts = [recorded for recorded in page if type(recorded.event) in payout_state.EVENTS]
+        if not facts:
+            return
+        if len(self._payouts) > self.MOST_REMEMBERED:
+            self.forget()
+        streams = {fact.stream for fact in facts}
+        self._recall(streams, cursor)
+        for fact in facts:
+            first, payout = self._payouts.get(fact.stream) or (fact.position, None)
+            self._payouts[fact.stream] = first, payout_state.evolve(payout, fact)
+        changed = [self._payouts[stream] for stream in sorted(streams)]
+        cursor.execute(
+            self.statement(_KEEP),
+            (
+                [payout.created.id for _, payout in changed],
+                [first for first, _ in changed],
+                [payout.created.source for _, payout in changed],
+                [payout.created.party for _, payout in changed],
+                [payout.status for _, payout in changed],
+                [_encode(payout) for _, payout in changed],
+            ),
+        )
+
+    def _recall(self, streams: set[str], cursor: Writing) -> None:
+        unknown = sorted(streams - self._payouts.keys())
+        if unknown:
+            rows = cursor.execute(self.statement(_STATES), (unknown,), binary=True).fetchall()
+            self._payouts |= {payout: (first, _decode(state)) for payout, first, state in rows}
+
+
+# --- reading
+
+_LIST: LiteralString = "SELECT position, state FROM {schema}.payouts WHERE position > %(after)s"
+_FILTERS: dict[str, LiteralString] = {
+    "merchant": " AND source = 'merchant' AND party = %(merchant)s",
+    "principal": " AND source = 'principal' AND party = %(principal)s",
+    "customer": " AND source = 'customer' AND party = %(customer)s",
+    "status": " AND status = %(status)s",
+}
+_IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
+
+
+class ListedPayout(msgspec.Struct, frozen=True):
+    """A payout in a list; `place` is what the list goes on after."""
+
+    place: int
+    payout: PayoutView
+
+
+async def payout(connection: AsyncConnection[Any], book: str, name: str) -> PayoutView | None:
+    """The payout as it stands."""
+    found = payout_state.fold(await read.stream(connection, book, name) if name.startswith(PAYOUT) else [])
+    return None if found is None else payout_view_of(found)
+
+
+async def payouts(
+    connection: AsyncConnection[Any], book: str, filters: dict[str, str | None], *, after: int = 0, limit: int = 100
+) -> list[ListedPayout]:
+    """Payouts with all these marks (merchant, principal, customer, status), in their order, behind a place."""
+    asked = [condition for name, condition in _FILTERS.items() if filters.get(name) is not None]
+    statement = _LIST + "".join(asked) + _IN_ORDER
+    wanted = {**filters, "after": after, "limit": limit}
+    cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
+    return [ListedPayout(place, payout_view_of(_decode(state))) for place, state in await cursor.fetchall()]
