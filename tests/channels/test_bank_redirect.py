@@ -250,3 +250,17 @@ def test_everybody_may_see_the_banks(tmp_path_factory: pytest.TempPathFactory) -
         (refused,) = simulator.ask(strange)
         assert isinstance(refused, Declined)
         assert refused.reason == "not_supported"
+
+
+def test_what_is_not_signed_by_us_does_nothing_at_the_gateway(tmp_path_factory: pytest.TempPathFactory) -> None:
+    order = structs.replace(ORDER, token="tok_at_once")
+    with SimulatorProcess(tmp_path_factory.mktemp("unsigned"), channels=["bank_redirect"]) as simulator:
+        wire = simulator.translator().to_wire(order)
+        told = wire.body.rpartition(b"&sign=")[0]
+        with httpx2.Client(trust_env=False) as client:
+            for body in (b"", told, told.replace(b"1250", b"1") + wire.body[len(told) :], signed(STRANGER, told)):
+                answer = client.post(f"{simulator.url}/bank_redirect{wire.path}", content=body)
+                assert b"SIGNATURE_INVALID" in answer.content
+        assert simulator.books()["charges"] == []
+        (charged,) = simulator.ask(order)
+        assert isinstance(charged, Charged)

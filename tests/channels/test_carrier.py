@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import httpx2
 import msgspec
 import pytest
 from msgspec import structs
@@ -276,3 +277,15 @@ def test_the_carrier_has_a_cap_and_pays_after_months(tmp_path_factory: pytest.Te
         (row,) = simulator.settlement()
         occurred, settles = datetime.fromisoformat(row["occurred_at"]).date(), datetime.fromisoformat(row["settles_on"])
         assert (settles.date() - occurred).days == 60
+
+
+def test_what_is_not_signed_by_us_does_nothing_at_the_carrier(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with SimulatorProcess(tmp_path_factory.mktemp("unsigned"), channels=["carrier"]) as simulator:
+        wire = simulator.translator().to_wire(BILL)
+        unsigned = msgspec.json.encode({"id": "pay_7-1", "amount": 1250})
+        with httpx2.Client(trust_env=False) as client:
+            for body in (b"", unsigned, wire.body.replace(b"1250", b"1"), CHANNEL.to_wire(BILL).body):
+                answer = client.post(f"{simulator.url}/carrier{wire.path}", content=body)
+                assert b"BAD_SIGN" in answer.content
+        assert simulator.books()["charges"] == []
+        assert isinstance(ask(simulator, BILL), ActionRequired)

@@ -71,7 +71,10 @@ class Desk:
 
     def checkpoint(self) -> tuple[int, int]:
         """Where the process stands, and where the log ends."""
-        statement = "SELECT c.position, h.position FROM {schema}.process_checkpoints c, {schema}.log_head h"
+        statement = (
+            "SELECT c.position, h.position FROM {schema}.process_checkpoints c, {schema}.log_head h"
+            " WHERE c.process = 'channel_calls'"
+        )
         with self.database.connect() as connection:
             row = connection.execute(in_book(statement, self.book)).fetchone()
         assert row is not None
