@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers import REPLAYED, Replayed
 from api.description import describe
-from api.problems import answer_exception, install, problem_response
+from api.problems import answer_exception, install, language_of, problem_response
 from api.routes import (
     accounts,
     audit,
@@ -37,6 +37,7 @@ from api.routes import (
     payouts,
     periods,
     principals,
+    problems,
     retries,
     reviews,
     risk,
@@ -95,6 +96,7 @@ _ROUTERS = (
     retries.router,
     routing.router,
     webhooks.router,
+    problems.router,
     health.router,
 )
 _RULES = {"/v1/batches": batches.BODY_RULE, "/v1/payout-batches": payout_batches.BODY_RULE} | {
@@ -105,7 +107,8 @@ A double-entry payment ledger. Amounts are whole numbers of minor units; times a
 
 Every POST carries an `Idempotency-Key`: the same key and body again are answered with the first answer again, for ever.
 Every write answers with `Ledger-Position`, and every GET takes it as `min_position` to be sure to see that write.
-Refusals are `application/problem+json`; decide by their `code`.
+Refusals are `application/problem+json`; decide by their `code`. `GET /v1/problems` lists all of them; their texts are
+English or, with `Accept-Language: zh`, Chinese.
 """
 
 
@@ -184,4 +187,4 @@ def make_api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | 
 async def _answer_again(request: Request, error: Exception) -> Response:
     if not isinstance(error, Replayed):
         raise AssertionError(f"not a replay: {error!r}")
-    return problem_response(error.refusal, {REPLAYED: "true"})
+    return problem_response(error.refusal, {REPLAYED: "true"}, language_of(request.scope))

@@ -2,13 +2,14 @@
 
 `install` makes an application answer each exception with `application/problem+json`: refusals with their own status
 and code, a request that pydantic refuses, an address that is not there, a database that is away, and at last whatever
-nobody foresaw, as `internal_error` without a word of what it was.
+nobody foresaw, as `internal_error` without a word of what it was. What a class says of itself is told in the language
+that the caller asks for; a detail that says more is in English.
 """
 
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -21,11 +22,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from api.validation import refusal_of_validation
+from api.problem_texts_zh import TITLES as CHINESE_TITLES
+from api.validation import refusal_named, refusal_of_validation
 from ledger.errors import (
     BadRequest,
     BodyTooLarge,
     ContentLengthMismatch,
+    FieldError,
     Forbidden,
     FramingConflict,
     HeadersTooLarge,
@@ -45,6 +48,7 @@ from ledger.errors import (
     UnsupportedEncoding,
     UnsupportedMediaType,
 )
+from ledger.languages import DEFAULT, Language, language_for
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:ledger:problem:"
@@ -92,30 +96,48 @@ _DISK_FULL = "53100"
 _TOO_MUCH_TO_DO = ("53", "55P03", "57014")
 
 
-def problem_body(refusal: Refusal) -> dict[str, JsonValue]:
+def title_in(language: Language, kind: type[Refusal]) -> str:
+    """What this class of refusals says of itself."""
+    return CHINESE_TITLES.get(kind.code(), kind.title()) if language == "zh" else kind.title()
+
+
+def language_of(scope: Scope) -> Language:
+    """The language that a request asks for with `Accept-Language`."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return language_for(",".join(str(value, "latin-1") for name, value in headers if name == b"accept-language"))
+
+
+def problem_body(refusal: Refusal, language: Language = DEFAULT) -> dict[str, JsonValue]:
     """The problem document: RFC 9457's members, then ours, then the facts of this refusal."""
-    code = refusal.code()
+    code, title = refusal.code(), title_in(language, type(refusal))
     body: dict[str, JsonValue] = {
         "type": _TYPE + code,
-        "title": refusal.title(),
+        "title": title,
         "status": refusal.status,
-        "detail": refusal.detail,
+        "detail": title if refusal.detail == refusal.title() else refusal.detail,
         "code": code,
         "retryable": refusal.retryable,
-        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in refusal.errors],
+        "errors": [{"pointer": e.pointer, "code": e.code, "detail": _detail_of(e, language)} for e in refusal.errors],
     }
     # A fact never takes the place of a member that every caller relies on.
     return {**refusal.facts, **body} if refusal.facts.keys() & body.keys() else {**body, **refusal.facts}
 
 
-def problem_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+def _detail_of(error: FieldError, language: Language) -> str:
+    kind = refusal_named(error.code) if language != DEFAULT else None
+    return title_in(language, kind) if kind is not None and error.detail == kind.title() else error.detail
+
+
+def problem_response(
+    refusal: Refusal, headers: Mapping[str, str] | None = None, language: Language = DEFAULT
+) -> Response:
     """The answer to a refused request."""
-    told = dict(headers or {})
+    told = {**(headers or {}), "Content-Language": language, "Vary": "Accept-Language"}
     if refusal.retry_after_s is not None:
         told["Retry-After"] = str(refusal.retry_after_s)
     if refusal.status == Unauthenticated.status:
         told["WWW-Authenticate"] = "Bearer"
-    content = json.dumps(problem_body(refusal), separators=(",", ":"))
+    content = json.dumps(problem_body(refusal, language), separators=(",", ":"))
     return Response(content, status_code=refusal.status, headers=told, media_type=MEDIA_TYPE)
 
 
@@ -164,7 +186,7 @@ async def answer_exception(request: Request, error: Exception) -> Response:
         request.scope[TOLD] = True
     elif isinstance(refusal, Unavailable) and not isinstance(error, Refusal):
         logger.warning("%s could not be answered: %s", request.method, type(error).__qualname__)
-    return problem_response(refusal, headers)
+    return problem_response(refusal, headers, language_of(request.scope))
 
 
 TOLD = "ledger.exception_told"

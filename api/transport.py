@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.json_gate import MAX_DEPTH, MAX_NODES
-from api.problems import TOLD, problem_response
+from api.problems import TOLD, language_of, problem_response
 from api.telemetry import correlation_id
 from ledger.errors import (
     BadRequest,
@@ -119,7 +119,8 @@ class Door:
                 receive = await self._with_body(scope, headers, incoming)
         except Refusal as refusal:
             can_go_on = not isinstance(refusal, FramingConflict | RequestTimeout) and await incoming.drop_the_rest()
-            await problem_response(refusal, None if can_go_on else _CLOSE)(scope, receive, answer)
+            told = problem_response(refusal, None if can_go_on else _CLOSE, language_of(scope))
+            await told(scope, receive, answer)
             return
         except _Gone:
             return
@@ -131,7 +132,7 @@ class Door:
             if answer.started:
                 raise  # Half an answer cannot be mended: the server closes the connection.
             logger.exception("%s broke", scope["method"])
-            await problem_response(InternalError())(scope, receive, answer)
+            await problem_response(InternalError(), language=language_of(scope))(scope, receive, answer)
 
     def _watched(self, scope: Scope) -> dict[bytes, bytes]:
         """The headers that matter here; raises for too many bytes, or for one given twice."""

@@ -31,7 +31,7 @@ from ledger.currencies import asset_of
 from ledger.errors import (
     CurrencyMismatch,
     CustomerNotFound,
-    FourEyesNeeded,
+    SelfApproval,
     IdExistsDifferent,
     PayoutNotFound,
     PayoutStateInvalid,
@@ -169,7 +169,7 @@ def _reserved(created: events.PayoutCreated) -> Event:
 def approve(books: Books, command: ApprovePayout, envelope: Envelope) -> Decision:
     payout = _waiting(books, command.id)
     if envelope.actor == payout.maker:
-        raise FourEyesNeeded(payout=command.id)
+        raise SelfApproval(payout=command.id)
     return _answered(books, command.id, [events.PayoutApproved(command.id), _reserved(payout.created)], status=202)
 
 

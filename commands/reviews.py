@@ -11,7 +11,7 @@ from commands.challenges import BLOCKED
 from commands.confirmations import answered
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from ledger.errors import FourEyesNeeded, PaymentStateInvalid, ReviewNotDue, ReviewNotFound, ReviewNotOpen
+from ledger.errors import SelfApproval, PaymentStateInvalid, ReviewNotDue, ReviewNotFound, ReviewNotOpen
 from ledger.events.event import Event
 from ledger.events.payments import PaymentRejected
 from ledger.events.reviews import PaymentReviewApproved, PaymentReviewRejected
@@ -47,7 +47,7 @@ def approve(books: Books, command: ApproveReview, envelope: Envelope) -> Decisio
     payment, review = _open(books, command.review)
     creator = books.recorded(payment.created.id)[0].metadata.actor
     if review.four_eyes and creator == envelope.actor:
-        raise FourEyesNeeded(review=review.id, payment=payment.created.id)
+        raise SelfApproval(review=review.id, payment=payment.created.id)
     if _is_too_late(books, payment, review):
         raise PaymentStateInvalid(
             "Its time is over: nobody can pay it any more.", payment=payment.created.id, payment_status=payment.status

@@ -22,6 +22,7 @@ class Code(Enum):
     CREDIT_INTEREST_RECEIVABLE = ("1221", "credit interest receivable", Kind.ASSET, True)
     # A contra account of assets: it stands on the credit side.
     CREDIT_ALLOWANCE = ("1229", "credit allowance", Kind.ASSET, False)
+    DISPUTE_RECEIVABLE = ("1230", "dispute receivable", Kind.ASSET, False)
     COIN_CUSTODY = ("1310", "crypto custody", Kind.ASSET, False)
     FX_POSITION = ("1410", "fx position", Kind.ASSET, False)
     SUSPENSE_DEBIT = ("1910", "suspense debit", Kind.ASSET, False)
@@ -37,9 +38,12 @@ class Code(Enum):
     AGENCY_BALANCE = ("2235", "agency principal balance", Kind.LIABILITY, True)
     UNAPPLIED_RECEIPTS = ("2310", "unapplied receipts", Kind.LIABILITY, True)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
+    DISPUTE_FEE = ("4020", "dispute fee", Kind.REVENUE, False)
     FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
     CREDIT_INTEREST = ("4040", "credit interest", Kind.REVENUE, False)
     CHANNEL_FEE = ("5010", "channel fee", Kind.EXPENSE, False)
+    CHARGEBACK_LOSS = ("5020", "chargeback loss", Kind.EXPENSE, False)
+    DISPUTE_COST = ("5030", "dispute cost", Kind.EXPENSE, False)
     FX_LOSS = ("5040", "fx loss", Kind.EXPENSE, False)
     CREDIT_LOSS = ("5050", "credit loss", Kind.EXPENSE, False)
     SUBSIDY = ("5070", "subsidy", Kind.EXPENSE, False)
@@ -80,6 +84,25 @@ def merchant_reserve(merchant: str, currency: str) -> str:
 
 def merchant_dispute_hold(merchant: str, currency: str) -> str:
     return account_id(Code.MERCHANT_DISPUTE_HOLD, merchant, currency=currency)
+
+
+def dispute_receivable(channel: str, currency: str) -> str:
+    """What the channel took for disputes that are not decided."""
+    return account_id(Code.DISPUTE_RECEIVABLE, channel, currency=currency)
+
+
+def dispute_fee(merchant: str, currency: str) -> str:
+    """What a merchant is charged for its disputes."""
+    return account_id(Code.DISPUTE_FEE, merchant, currency=currency)
+
+
+def dispute_cost(channel: str, currency: str) -> str:
+    """What the channel keeps for disputes."""
+    return account_id(Code.DISPUTE_COST, channel, currency=currency)
+
+
+def chargeback_loss(channel: str, currency: str) -> str:
+    return account_id(Code.CHARGEBACK_LOSS, channel, currency=currency)
 
 
 def merchant_receivable(merchant: str, currency: str) -> str:

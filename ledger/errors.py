@@ -512,6 +512,22 @@ class PaymentNotFound(NotFound):
     """There is no such payment in this book."""
 
 
+class DisputeNotFound(NotFound):
+    """There is no such dispute in this book."""
+
+
+class DisputeStateInvalid(Conflict):
+    """This cannot be done with the dispute as it stands."""
+
+
+class DisputeOpen(Conflict):
+    """The payment is disputed: nothing of it is given back while its bank has not decided."""
+
+
+class EvidenceTooLate(Conflict):
+    """The time for evidence is over."""
+
+
 class RefundNotFound(NotFound):
     """There is no such refund in this book."""
 
@@ -684,8 +700,8 @@ class ReviewNotDue(Conflict):
     """The review's deadline has not passed, or it is decided already."""
 
 
-class FourEyesNeeded(Forbidden):
-    """Whoever created the payment may not approve it: somebody else has to."""
+class SelfApproval(Forbidden):
+    """Whoever asked for it may not approve it: somebody else has to."""
 
 
 class ContractNotFound(NotFound):
@@ -856,7 +872,7 @@ class WebhookDeliveryNotFound(NotFound):
 
 
 class UrlNotAllowed(Invalid):
-    """An address is https://host[:port]/path on the public internet, without a user in it, at most 500 characters."""
+    """An address is of https, on the public internet, without a user in it, and at most 500 characters long."""
 
 
 class BookNotFound(NotFound):
@@ -883,6 +899,10 @@ class StorageFull(Unavailable):
     """The database has no room."""
 
     retry_after_s = 30
+
+
+class ProblemNotFound(NotFound):
+    """There is no problem of this code in the catalogue."""
 
 
 class InternalError(Refusal):

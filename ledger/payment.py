@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import msgspec
 
 from ledger.authorization import DONE, UNDER_WAY, Authorization, Capture, Increment, Void
+from ledger.dispute import TAKEN, Dispute
 from ledger.events.coins import PaymentPaidInCoins
 from ledger.events.payments import (
     PaymentActionRequired,
@@ -224,6 +225,7 @@ class Payment(msgspec.Struct, frozen=True):
     captures: tuple[Capture, ...] = ()
     voids: tuple[Void, ...] = ()
     increments: tuple[Increment, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def refunded(self) -> int:
@@ -238,7 +240,18 @@ class Payment(msgspec.Struct, frozen=True):
         unasked = sum(refund.by_channel * len(refund.unapplied) for refund in self.refunds)
         # What is being taken back on the day of its capture must not be given back a second time.
         taken_back = sum(void.amount for void in self.voids if void.takes_back and void.status == UNDER_WAY)
-        return max(0, self.captured - asked - unasked - taken_back)
+        disputed = sum(dispute.weighs for dispute in self.disputes if dispute.currency == self.created.currency)
+        if any(dispute.weighs and dispute.currency != self.created.currency for dispute in self.disputes):
+            return 0  # How much of it the payer has back nobody can say in one number.
+        return max(0, self.captured - asked - unasked - taken_back - disputed)
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a bank holds money of it that nobody has decided on."""
+        return any(dispute.money == TAKEN for dispute in self.disputes)
+
+    def dispute(self, name: str) -> Dispute | None:
+        return next((dispute for dispute in self.disputes if dispute.id == name), None)
 
     @property
     def shared(self) -> int:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCreated
-from ledger.evolving import authorizations, coins, confirmations, payments, products, refunds, reviews, shares
+from ledger.evolving import authorizations, coins, confirmations, disputes, payments, products, refunds, reviews, shares
 from ledger.payment import Payment
 
 _EVOLVERS = (
@@ -25,6 +25,7 @@ _EVOLVERS = (
     | confirmations.EVOLVERS
     | refunds.EVOLVERS
     | reviews.EVOLVERS
+    | disputes.EVOLVERS
     | shares.EVOLVERS
 )
 # Every event that a payment's stream may hold.

@@ -33,7 +33,7 @@ from ledger.errors import (
     CursorInvalid,
     FieldInvalid,
     FieldMissing,
-    FourEyesNeeded,
+    SelfApproval,
     InsufficientFunds,
     LimitRange,
     MerchantUnknown,
@@ -181,7 +181,7 @@ async def create_payout(asked: PayoutRequest, caller: Calling) -> Response:
     {**SHOWN, "approval": "given"},
     scope="payments:write",
     status=202,
-    refuses=(PayoutNotFound, PayoutStateInvalid, FourEyesNeeded, InsufficientFunds),
+    refuses=(PayoutNotFound, PayoutStateInvalid, SelfApproval, InsufficientFunds),
 )
 async def approve_payout(payout: str, asked: PayoutApproveRequest, caller: Calling) -> Response:
     """Agree to a large payout with another key than the one that asked for it; it is on its way then."""

@@ -15,7 +15,7 @@ from commands.reviews import ApproveReview, RejectReview
 from ledger.errors import (
     ChannelUnavailable,
     CursorInvalid,
-    FourEyesNeeded,
+    SelfApproval,
     InsufficientFunds,
     LimitRange,
     PaymentStateInvalid,
@@ -82,7 +82,7 @@ async def list_reviews(
     refuses=(
         ReviewNotFound,
         ReviewNotOpen,
-        FourEyesNeeded,
+        SelfApproval,
         PaymentStateInvalid,
         InsufficientFunds,
         ChannelUnavailable,

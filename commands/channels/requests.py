@@ -16,10 +16,11 @@ class QueryCharge(Struct, frozen=True, tag_field="request", tag="query_charge"):
     attempt_id: str
 
 
-class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund"):
-    """What became of the refund with our id?"""
+class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund", omit_defaults=True):
+    """What became of the refund with our id? `attempt_id` is the charge that it is of, for channels that have to know."""
 
     refund_id: str
+    attempt_id: str = ""
 
 
 class QueryChange(Struct, frozen=True, tag_field="request", tag="query_change"):
@@ -224,7 +225,7 @@ class RefundCharge(Struct, frozen=True, tag_field="request", tag="refund_charge"
         return self.refund_id
 
     def question(self) -> Question:
-        return QueryRefund(self.refund_id)
+        return QueryRefund(self.refund_id, self.attempt_id)
 
 
 class SendPayout(Struct, frozen=True, tag_field="request", tag="send_payout"):

@@ -15,6 +15,7 @@ from ledger.posting_rules import (
     authorizations,
     coins,
     credit_lines,
+    disputes,
     funds,
     fx,
     holds,
@@ -33,6 +34,7 @@ _ENTRY_RULES = (
     | payments.ENTRY_RULES
     | authorizations.ENTRY_RULES
     | refunds.ENTRY_RULES
+    | disputes.ENTRY_RULES
     | top_ups.ENTRY_RULES
     | credit_lines.ENTRY_RULES
     | fx.ENTRY_RULES

@@ -26,6 +26,7 @@ from commands.channels.channel import (
 )
 from commands.channels.requests import (
     ChannelRequest,
+    Charge,
     QueryChange,
     QueryCharge,
     QueryRefund,
@@ -40,9 +41,14 @@ AT_ONCE = "tok_at_once"
 
 
 class CounterpartConformance:
-    """`declined`: tokens and the groups of reasons that we make of them."""
+    """`declined`: tokens and the groups of reasons that we make of them; `unpaid`: the same of what payers do."""
 
     channel: ClassVar[str]
+    currency: ClassVar[str] = "EUR"
+    acknowledgement: ClassVar[bytes] = b""  # what the channel has to be answered, beside the status
+    closes_by_nature: ClassVar[bool] = False  # an order is closed once, whatever id of ours asks for it
+    is_known_at_once: ClassVar[bool] = True  # the channel has a reference of its own before anybody has paid
+    unpaid: ClassVar[Mapping[str, str]] = {"refuse": "cancelled_by_user", "expire": "session_expired"}
     declined: ClassVar[Mapping[str, str]] = {
         "tok_insufficient_funds": "insufficient_funds",
         "tok_stolen_card": "blocked",
@@ -55,7 +61,7 @@ class CounterpartConformance:
     @classmethod
     def played(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Receiver]]:
         folder = tmp_path_factory.mktemp(cls.channel)
-        with Receiver() as receiver, SimulatorProcess(folder, receiver.url, [cls.channel]) as running:
+        with Receiver(cls.acknowledgement) as receiver, SimulatorProcess(folder, receiver.url, [cls.channel]) as running:
             yield running, receiver
 
     @pytest.fixture
@@ -69,7 +75,7 @@ class CounterpartConformance:
     # --- charges -----------------------------------------------------------------------------------------------------
 
     def test_a_charge_is_taken_once_however_often_it_is_sent(self, simulator: SimulatorProcess) -> None:
-        charge = a_charge("once", AT_ONCE)
+        charge = self.a_charge("once", AT_ONCE)
         first = ask(simulator, charge)
         assert isinstance(first, Charged)
         assert (first.amount, first.currency) == (charge.amount, charge.currency)
@@ -78,19 +84,19 @@ class CounterpartConformance:
         assert taken(simulator)[charge.attempt_id] == charge.amount
 
     def test_an_id_that_is_taken_is_not_charged_with_another_sum(self, simulator: SimulatorProcess) -> None:
-        charge = a_charge("taken", AT_ONCE)
+        charge = self.a_charge("taken", AT_ONCE)
         ask(simulator, charge)
         assert isinstance(ask(simulator, structs.replace(charge, amount=charge.amount + 1)), Unknown)
         assert taken(simulator)[charge.attempt_id] == charge.amount
 
     def test_an_id_that_nobody_sent_is_not_found(self, simulator: SimulatorProcess) -> None:
         assert ask(simulator, QueryCharge("att_nobody")) == NotFound()
-        assert ask(simulator, QueryRefund("ref_nobody")) == NotFound()
+        assert ask(simulator, QueryRefund("ref_nobody", "att_nobody")) == NotFound()
         assert ask(simulator, QueryChange("void_nobody", "att_nobody")) == NotFound()
 
     def test_a_decline_has_its_group_and_stays_a_decline(self, simulator: SimulatorProcess) -> None:
         for token, reason in self.declined.items():
-            charge = a_charge(f"declined-{token}", f"{AT_ONCE}+{token}")
+            charge = self.a_charge(f"declined-{token}", f"{AT_ONCE}+{token}")
             verdict = ask(simulator, charge)
             assert isinstance(verdict, Declined), token
             assert verdict.reason == reason
@@ -101,7 +107,7 @@ class CounterpartConformance:
     def test_trouble_before_the_effect_is_unknown_and_then_not_found(
         self, simulator: SimulatorProcess, fault: str
     ) -> None:
-        charge = a_charge(f"before-{fault}", f"{AT_ONCE}+tok_{fault}")
+        charge = self.a_charge(f"before-{fault}", f"{AT_ONCE}+tok_{fault}")
         assert isinstance(ask(simulator, charge), Unknown)
         assert ask(simulator, QueryCharge(charge.attempt_id)) == NotFound()
 
@@ -111,20 +117,20 @@ class CounterpartConformance:
     def test_trouble_after_the_effect_is_unknown_and_then_charged(
         self, simulator: SimulatorProcess, fault: str
     ) -> None:
-        charge = a_charge(f"after-{fault}", f"{AT_ONCE}+tok_{fault}")
+        charge = self.a_charge(f"after-{fault}", f"{AT_ONCE}+tok_{fault}")
         assert isinstance(ask(simulator, charge), Unknown)
         assert isinstance(ask(simulator, QueryCharge(charge.attempt_id)), Charged)
         assert taken(simulator)[charge.attempt_id] == charge.amount
 
     def test_a_late_answer_is_pending_and_then_charged(self, simulator: SimulatorProcess) -> None:
-        charge = a_charge("late", f"{AT_ONCE}+tok_late")
+        charge = self.a_charge("late", f"{AT_ONCE}+tok_late")
         assert ask(simulator, charge) == Unknown("pending")
         wait_until(lambda: isinstance(ask(simulator, QueryCharge(charge.attempt_id)), Charged))
 
     # --- what the payer does -----------------------------------------------------------------------------------------
 
     def test_a_payer_who_approves_has_paid(self, simulator: SimulatorProcess, receiver: Receiver) -> None:
-        charge = a_charge("approves", self.asking())
+        charge = self.a_charge("approves", self.asking())
         asked = ask(simulator, charge)
         assert isinstance(asked, ActionRequired)
         assert ask(simulator, QueryCharge(charge.attempt_id)) == asked
@@ -132,44 +138,45 @@ class CounterpartConformance:
         simulator.control(f"charges/{charge.attempt_id}/approve")
         paid = ask(simulator, QueryCharge(charge.attempt_id))
         assert isinstance(paid, Charged)
-        assert paid.channel_reference == asked.channel_reference
+        assert paid.channel_reference == asked.channel_reference or not self.is_known_at_once
         assert self.told(simulator, receiver, charge.attempt_id) == [paid]
 
-    @pytest.mark.parametrize(("word", "reason"), [("refuse", "cancelled_by_user"), ("expire", "session_expired")])
+    @pytest.mark.parametrize("word", ["refuse", "expire"])
     def test_a_payer_who_does_not_pay_has_not_paid(
-        self, simulator: SimulatorProcess, receiver: Receiver, word: str, reason: str
+        self, simulator: SimulatorProcess, receiver: Receiver, word: str
     ) -> None:
-        charge = a_charge(f"not-{word}", self.asking())
+        charge = self.a_charge(f"not-{word}", self.asking())
         ask(simulator, charge)
         simulator.control(f"charges/{charge.attempt_id}/{word}")
         declined = ask(simulator, QueryCharge(charge.attempt_id))
         assert isinstance(declined, Declined)
-        assert declined.reason == reason
+        assert declined.reason == self.unpaid[word]
         assert self.told(simulator, receiver, charge.attempt_id) == [declined]
         assert charge.attempt_id not in taken(simulator)
 
     def test_an_order_that_nobody_paid_is_closed_once(self, simulator: SimulatorProcess) -> None:
-        charge = a_charge("closed", self.asking())
+        charge = self.a_charge("closed", self.asking())
         asked = ask(simulator, charge)
         assert isinstance(asked, ActionRequired)
         void = VoidCharge("void_c-1", charge.attempt_id, asked.channel_reference, charge.amount, charge.currency)
         closed = ask(simulator, void)
         assert isinstance(closed, Changed)
-        assert ask(simulator, void) == ask(simulator, QueryChange("void_c-1", charge.attempt_id)) == closed
+        again = ask(simulator, void), ask(simulator, QueryChange("void_c-1", charge.attempt_id))
+        assert [same_sum(one, closed) for one in again] == [True, True]
         assert isinstance(ask(simulator, QueryCharge(charge.attempt_id)), Declined)
-        again = ask(simulator, structs.replace(void, void_id="void_c-2"))
-        assert isinstance(again, ChangeDeclined)
+        another = ask(simulator, structs.replace(void, void_id="void_c-2"))
+        assert isinstance(another, Changed if self.closes_by_nature else ChangeDeclined)
 
     # --- refunds -----------------------------------------------------------------------------------------------------
 
     def test_refunds_give_back_the_charge_and_not_one_unit_more(self, simulator: SimulatorProcess) -> None:
-        charge = a_charge("refunds", AT_ONCE)
+        charge = self.a_charge("refunds", AT_ONCE)
         charged = ask(simulator, charge)
         assert isinstance(charged, Charged)
         refund = RefundCharge("ref_1", charge.attempt_id, charged.channel_reference, 400, charge.currency)
         first = ask(simulator, refund)
         assert isinstance(first, Refunded)
-        assert ask(simulator, refund) == ask(simulator, QueryRefund("ref_1")) == first
+        assert ask(simulator, refund) == ask(simulator, QueryRefund("ref_1", charge.attempt_id)) == first
         rest = charge.amount - 400
         too_much = ask(simulator, structs.replace(refund, refund_id="ref_2", amount=rest + 1))
         assert isinstance(too_much, RefundDeclined)
@@ -182,20 +189,20 @@ class CounterpartConformance:
         }
 
     def test_a_charge_that_does_not_exist_is_not_refunded(self, simulator: SimulatorProcess) -> None:
-        refund = RefundCharge("ref_of_nothing", "att_nobody", "ch_nobody", 1, "EUR")
+        refund = RefundCharge("ref_of_nothing", "att_nobody", "ch_nobody", 1, self.currency)
         assert isinstance(ask(simulator, refund), RefundDeclined)
 
     def test_a_refund_may_come_back_after_it_has_succeeded(
         self, simulator: SimulatorProcess, receiver: Receiver
     ) -> None:
-        charge = a_charge("returned", AT_ONCE)
+        charge = self.a_charge("returned", AT_ONCE)
         charged = ask(simulator, charge)
         assert isinstance(charged, Charged)
         refund = RefundCharge("ref_r", charge.attempt_id, charged.channel_reference, 7, charge.currency)
         refunded = ask(simulator, refund)
         assert isinstance(refunded, Refunded)
         simulator.control("refunds/ref_r/return")
-        returned = ask(simulator, QueryRefund("ref_r"))
+        returned = ask(simulator, QueryRefund("ref_r", charge.attempt_id))
         assert isinstance(returned, RefundReturned)
         assert self.told(simulator, receiver, "ref_r", 2) == [refunded, returned]
 
@@ -207,7 +214,7 @@ class CounterpartConformance:
     ) -> None:
         receiver.got.clear()
         receiver.script = [401]
-        charge = a_charge(f"forged-{fault}", f"{AT_ONCE}+tok_{fault}")
+        charge = self.a_charge(f"forged-{fault}", f"{AT_ONCE}+tok_{fault}")
         charged = ask(simulator, charge)
         (headers, body), right = receiver.wait_for(2)[:2]
         with pytest.raises(SignatureInvalid):
@@ -223,6 +230,9 @@ class CounterpartConformance:
         assert sum(int(row["net"]) for row in simulator.settlement()) == owed
 
     # --- below -------------------------------------------------------------------------------------------------------
+
+    def a_charge(self, name: str, token: str) -> Charge:
+        return a_charge(name, token, currency=self.currency)
 
     def asking(self) -> str:
         """A token with which the payer has to do something."""
@@ -240,6 +250,11 @@ class CounterpartConformance:
 
         wait_until(lambda: len(verdicts()) >= count)
         return verdicts()
+
+
+def same_sum(one: Verdict, closed: Changed) -> bool:
+    """Whether it says that the same was closed. Not every channel has a time and a reference for it."""
+    return isinstance(one, Changed) and (one.amount, one.currency) == (closed.amount, closed.currency)
 
 
 def ask(simulator: SimulatorProcess, request: ChannelRequest) -> Verdict:

@@ -140,8 +140,12 @@ def ask(settings: ChannelSettings, requests: Sequence[ChannelRequest]) -> list[V
 
 @dataclass
 class Receiver:
-    """An address that writes down what it is sent and answers with the statuses of its script, then with 200."""
+    """An address that writes down what it is sent and answers with the statuses of its script, then with 200.
 
+    `acknowledgement`: the body of that 200.
+    """
+
+    acknowledgement: bytes = b""
     script: list[int] = field(default_factory=list)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
@@ -152,9 +156,12 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                self.send_response(receiver.script.pop(0) if receiver.script else 200)
-                self.send_header("content-length", "0")
+                status = receiver.script.pop(0) if receiver.script else 200
+                said = receiver.acknowledgement if status == 200 else b""
+                self.send_response(status)
+                self.send_header("content-length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_: object) -> None:
                 """Nothing on the terminal."""

@@ -191,6 +191,27 @@ def test_a_token_says_how_captures_go(simulator: SimulatorProcess, token: str) -
         wait_until(lambda: isinstance(ask(simulator, query), Changed))
 
 
+def test_nothing_is_let_go_while_a_capture_is_under_way(simulator: SimulatorProcess) -> None:
+    charge, reference = held(simulator, "under-way", "tok_capture_late")
+    assert ask(simulator, capture(charge, reference, 1, 6_000)) == Unknown("pending")
+    assert isinstance(ask(simulator, capture(charge, reference, 2, 1)), ChangeDeclined), "it is counted already"
+    assert isinstance(
+        ask(simulator, VoidCharge("void_u-1", charge.attempt_id, reference, 6_000, "EUR")), ChangeDeclined
+    )
+    wait_until(
+        lambda: isinstance(ask(simulator, QueryChange(f"cap_{charge.attempt_id}-1", charge.attempt_id)), Changed)
+    )
+
+
+def test_a_capture_that_comes_too_late_takes_nothing(simulator: SimulatorProcess) -> None:
+    charge, reference = held(simulator, "too-late", "tok_capture_late")
+    ask(simulator, capture(charge, reference, 1, 6_000))
+    simulator.control(f"charges/{charge.attempt_id}/expire")
+    query = QueryChange(f"cap_{charge.attempt_id}-1", charge.attempt_id)
+    wait_until(lambda: isinstance(ask(simulator, query), ChangeDeclined))
+    assert not [row for row in simulator.settlement() if row["charge_id"] == charge.attempt_id]
+
+
 # --- the payer -------------------------------------------------------------------------------------------------------
 
 

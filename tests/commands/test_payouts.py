@@ -18,7 +18,7 @@ from ledger.errors import (
     CustomerNotFound,
     FieldInvalid,
     FieldMissing,
-    FourEyesNeeded,
+    SelfApproval,
     InsufficientFunds,
     MerchantUnknown,
     PayoutNotFound,
@@ -152,7 +152,7 @@ def test_a_large_payout_moves_nothing_until_somebody_else_agrees() -> None:
     large = payout(amount=LARGE)
     story.when(large).answered(201, status="created", approval="waiting", next_action={"type": "approve"})
     assert story.balance(PAYOUT_IN_TRANSIT) == 0
-    story.when(ApprovePayout("po_1")).refused(FourEyesNeeded)
+    story.when(ApprovePayout("po_1")).refused(SelfApproval)
     # The money is looked for when it is set aside, and not before.
     story.by("key_checker").when(ApprovePayout("po_1")).refused(InsufficientFunds)
     assert shown(story).status == "created"

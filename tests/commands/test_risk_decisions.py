@@ -21,7 +21,7 @@ from ledger.errors import (
     ChangeUnderWay,
     ExpiryInPast,
     FieldInvalid,
-    FourEyesNeeded,
+    SelfApproval,
     PaymentStateInvalid,
     ReviewNotDue,
     ReviewNotFound,
@@ -220,7 +220,7 @@ def test_rejected_it_is_over() -> None:
 
 
 def test_whoever_created_a_payment_does_not_approve_it() -> None:
-    reviewed().when(ApproveReview("rev_1-1")).refused(FourEyesNeeded, review="rev_1-1")
+    reviewed().when(ApproveReview("rev_1-1")).refused(SelfApproval, review="rev_1-1")
 
 
 @pytest.mark.parametrize("decision", [ApproveReview("rev_1-1"), RejectReview("rev_1-1")])

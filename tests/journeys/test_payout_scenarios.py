@@ -67,7 +67,7 @@ def test_p66_row_101_row_102_a_large_payout_is_fulfilled_once_a_second_person_ag
     assert (payout["status"], payout["approval"]) == ("created", "waiting")
     assert balance(caller, merchant)["in_transit"] == 0
     path = f"/payouts/{payout['id']}"
-    caller.post(f"{path}/approve", {}).refused(403, "four_eyes_needed")
+    caller.post(f"{path}/approve", {}).refused(403, "self_approval")
     assert checker.post(f"{path}/approve", {}).done(202)["approval"] == "given"
     becomes(service, caller, path, "paid")
     checker.post(f"{path}/approve", {}).refused(409, "payout_state_invalid")

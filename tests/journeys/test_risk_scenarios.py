@@ -239,7 +239,7 @@ def test_p73_somebody_else_approves_a_review_and_the_payment_is_made(guarded: Sh
     review = review_of(guarded, waiting)
     assert (review["status"], review["reasons"]) == ("open", ["large"])
     path = f"/reviews/{review['id']}/approve"
-    guarded.caller.post(path, {"note": "mine"}).refused(403, "four_eyes_needed")
+    guarded.caller.post(path, {"note": "mine"}).refused(403, "self_approval")
     somebody = guarded.service.caller(guarded.book, "risk:read", "risk:write")
     approved = somebody.post(path, {"note": "called back"})
     assert approved.done(200)["status"] == "succeeded"

@@ -51,7 +51,7 @@ def test_what_was_never_sent_is_sent_and_everything_else_is_asked_about() -> Non
     assert question_of(FIRST) == CHARGE
     assert question_of(FIRST_REFUND) == REFUND
     assert question_of(ASKED) == QueryCharge("pay_1-1")
-    assert question_of(ASKED_REFUND) == QueryRefund("ref_1-1")
+    assert question_of(ASKED_REFUND) == QueryRefund("ref_1-1", "pay_1-1")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from commands.envelope import Command
 from commands.funds import ReleaseFunds
 from commands.merchants import CreateMerchant
 from commands.payouts import ApprovePayout
-from ledger.errors import FourEyesNeeded, ReleaseOvertaken
+from ledger.errors import SelfApproval, ReleaseOvertaken
 from ledger.events.merchants import FeeTerms, SettlementTerms
 from ledger.store.connection import Database
 from projections.funds import due_funds
@@ -59,7 +59,7 @@ def test_payouts_are_listed_by_whose_they_are_and_how_they_stand(database: Datab
         told(held, said(paid_out(1_000)), said_by_float(paid_out(2_000), "po_2"), said(DECLINED, "po_3"))
         told(held, said(sent_back(1_000)), payout("po_5", 2_000_000))
         catch_up(database, book)
-        assert isinstance(held.refused(ApprovePayout("po_5")), FourEyesNeeded)
+        assert isinstance(held.refused(ApprovePayout("po_5")), SelfApproval)
 
     def listed(**filters: str | None) -> list[tuple[str, str]]:
         with reading(database, book) as reader:

@@ -234,6 +234,9 @@ def decide_change(store: Store, terms: ChannelTerms, change: Operation, now_ms: 
         raise AssertionError(f"{change.id} changes a charge that is not there")
     if change.conduct.decline is not None:
         return declined(store, change, change.conduct.decline, now_ms)
+    if change.kind != "void" and (held.status != "authorized" or held.closed):
+        # It was late, and what was held is gone.
+        return declined(store, change, "expired" if held.status == "expired" else "voided", now_ms)
     done = structs.replace(change, status="succeeded", decided_ms=now_ms, next_ms=None)
     match change.request:
         case CaptureCharge(amount=amount, final=final):
@@ -269,6 +272,8 @@ def decide_change(store: Store, terms: ChannelTerms, change: Operation, now_ms: 
 
 def voidable(store: Store, charge: Operation, order: VoidCharge, now_ms: int) -> int | None:
     """How much would be let go or taken back; None where nothing can be."""
+    if any(one.status == "pending" for one in store.children(charge.id, "capture")):
+        return None
     if not order.takes_back:
         return charge.amount if charge.status in ("action_required", "pending") else charge.open or None
     given_back = [one for one in store.children(charge.id, "refund") if one.status in ("pending", "succeeded")]
