@@ -4,11 +4,12 @@ import re
 from datetime import datetime
 
 from commands.books import Books
+from commands.channel_facts import LARGEST_ORDER
 from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
 from ledger.currencies import ASSETS
 from ledger.errors import CurrencyUnknown, FieldInvalid, IdExistsDifferent, MerchantUnknown
-from ledger.events.merchants import FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
+from ledger.events.merchants import AfterSaleTerms, FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
 from ledger.money import BASIS_POINTS, LARGEST
 
 # An id becomes one segment of the ids of system accounts: no colon, and short enough for all of them.
@@ -27,6 +28,7 @@ class CreateMerchant(Command, frozen=True):
     settlement_currency: str
     metadata: dict[str, str] = {}
     settlement: SettlementTerms = SettlementTerms()
+    after_sale: AfterSaleTerms = AfterSaleTerms()
 
 
 class MerchantReceipt(Receipt):
@@ -38,6 +40,7 @@ class MerchantReceipt(Receipt):
     settlement_currency: str = ""
     metadata: dict[str, str] = {}
     settlement: SettlementTerms = SettlementTerms()
+    after_sale: AfterSaleTerms = AfterSaleTerms()
     created_at: datetime | None = None
 
 
@@ -67,10 +70,17 @@ def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decisio
     if not 0 <= command.fee.fixed <= LARGEST:
         raise FieldInvalid("A fixed fee is not negative.", pointer="/fee/fixed")
     _check_settlement(command.settlement)
+    _check_after_sale(command.after_sale)
     if books.recorded(merchant_stream(command.id)):
         raise IdExistsDifferent(f"There is a merchant {command.id} already.", pointer="/id", merchant=command.id)
     created = MerchantCreated(
-        command.id, command.name, command.fee, command.settlement_currency, command.metadata, command.settlement
+        command.id,
+        command.name,
+        command.fee,
+        command.settlement_currency,
+        command.metadata,
+        command.settlement,
+        command.after_sale,
     )
     receipt = MerchantReceipt(
         id=command.id,
@@ -79,6 +89,7 @@ def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decisio
         settlement_currency=command.settlement_currency,
         metadata=command.metadata,
         settlement=command.settlement,
+        after_sale=command.after_sale,
         created_at=books.now,
     )
     return Decision([(merchant_stream(command.id), created)], receipt)
@@ -91,6 +102,15 @@ def _check_settlement(terms: SettlementTerms) -> None:
         raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer="/settlement/reserve_bps")
     if not 0 <= terms.payout_fee <= LARGEST or not 0 <= (terms.approve_above or 0) <= LARGEST:
         raise FieldInvalid("A sum is not negative.", pointer="/settlement/payout_fee")
+
+
+def _check_after_sale(terms: AfterSaleTerms) -> None:
+    if not 0 <= terms.dispute_fee <= LARGEST_ORDER:
+        raise FieldInvalid("A sum is not negative.", pointer="/after_sale/dispute_fee")
+    if terms.dispute_liability not in ("merchant", "platform"):
+        raise FieldInvalid("The merchant or the platform is liable.", pointer="/after_sale/dispute_liability")
+    if terms.late_success not in ("accept", "refund"):
+        raise FieldInvalid("What comes late is for accept or refund.", pointer="/after_sale/late_success")
 
 
 def _needs(command: CreateMerchant) -> Needs:

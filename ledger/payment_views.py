@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from ledger import payment_state, top_up_state
 from ledger.authorization import Capture
-from ledger.declines import Failure, failure_of, refund_failure_of
+from ledger.declines import WAITING, Failure, Texts, failure_of, refund_failure_of
 from ledger.events.event import Recorded
 from ledger.events.payments import Exchange, PaymentRouted
 from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Refund
@@ -67,12 +67,15 @@ class NextAction(msgspec.Struct, frozen=True):
 
     redirect and three_ds: send him to `url`. qr_code: show `data.qr`. sms_code and one_time_code: pass the code that he
     was sent on to /confirm. pay_to_address: have him send coins to `data.address`. After `expires_at` it is too late.
+    `message` is what the payer may read while he waits, in English; `texts` has it by language.
     """
 
     type: ActionType
     url: str | UnsetType = UNSET
     data: dict[str, str] | UnsetType = UNSET
     expires_at: datetime | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    texts: Texts | UnsetType = UNSET
 
 
 class RefundSummary(msgspec.Struct, frozen=True):
@@ -150,6 +153,11 @@ def next_action_of(status: str) -> NextAction | None:
     return NextAction("wait") if status == PROCESSING else None
 
 
+def payers_patience(status: str) -> NextAction | None:
+    """The same for who pays, with what he reads meanwhile: that he should not pay again."""
+    return NextAction("wait", message=WAITING.en, texts=WAITING) if status == PROCESSING else None
+
+
 def payment_view(history: Sequence[Recorded]) -> PaymentView:
     """The payment as this history makes it; the history is not empty."""
     payment = payment_state.fold(history)
@@ -164,7 +172,7 @@ def payment_view_of(payment: Payment) -> PaymentView:
         position=payment.position,
         id=created.id,
         status=payment.status,
-        next_action=_payers_action(payment) or next_action_of(payment.status),
+        next_action=_payers_action(payment) or payers_patience(payment.status),
         merchant=created.merchant,
         customer=created.customer,
         amount=created.amount,
@@ -281,7 +289,7 @@ def top_up_view_of(top_up: TopUp) -> TopUpView:
         id=requested.id,
         customer=requested.customer,
         status=top_up.status,
-        next_action=next_action_of(top_up.status),
+        next_action=payers_patience(top_up.status),
         amount=requested.amount,
         currency=requested.currency,
         channel=requested.channel,

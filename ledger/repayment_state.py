@@ -20,7 +20,7 @@ from ledger.events.repayments import (
     RepaymentUnanswered,
 )
 from ledger.payment import FAILED, PROCESSING, SUCCEEDED
-from ledger.payment_views import NextAction, next_action_of
+from ledger.payment_views import NextAction, payers_patience
 
 
 class Repayment(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ def repayment_view(history: Sequence[Recorded]) -> RepaymentView:
         id=requested.id,
         customer=requested.customer,
         status=repayment.status,
-        next_action=next_action_of(repayment.status),
+        next_action=payers_patience(repayment.status),
         amount=requested.amount,
         currency=requested.currency,
         channel=requested.channel,

@@ -14,6 +14,7 @@ from api.routing import Router
 from api.transport import BODY, BodyRule
 from api.wiring import World
 from commands.callbacks import find_book, part_of
+from commands.channels.channel import Acknowledging
 from ledger.errors import (
     CallbackUnreadable,
     ChannelNotFound,
@@ -80,11 +81,20 @@ async def take_callback(request: Request) -> Response:
         if given.refusal.status == 404:
             return _ignored(world, name)
         raise given.refusal
-    return answer(CallbackAnswer("known" if given.replayed else "taken"))
+    return _answered(world, name, CallbackAnswer("known" if given.replayed else "taken"))
 
 
 def _ignored(world: World, channel: str) -> Response:
     """The channel has done its part; whether something of ours is missing is for people to see."""
     logger.warning("a callback is about nothing that is known here", extra={"channel": channel})
     world.metrics.ignored(channel)
-    return answer(CallbackAnswer("ignored"))
+    return _answered(world, channel, CallbackAnswer("ignored"))
+
+
+def _answered(world: World, channel: str, taken: CallbackAnswer) -> Response:
+    """In our words, or in those that the channel wants to hear."""
+    match world.channels.channel(channel):
+        case Acknowledging(acknowledgement=expected):
+            return Response(expected.body, 200, media_type=expected.media_type)
+        case _:
+            return answer(taken)

@@ -1,7 +1,7 @@
 """/merchants: who is paid, on which terms, and what they are owed."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import ConfigDict, Field
@@ -11,11 +11,12 @@ from api.answers import answer
 from api.dependencies import Caller, Calling, MinPosition
 from api.fields import Currency, Metadata, Name, PartyId, Request
 from api.routing import Router
+from commands.channel_facts import LARGEST_ORDER
 from commands.funds import ReleaseFunds, ReleaseReceipt
 from commands.merchants import MOST_DAYS, CreateMerchant, MerchantReceipt
 from ledger import chart
 from ledger.errors import CurrencyUnknown, IdExistsDifferent, MerchantNotFound, ReleaseOvertaken
-from ledger.events.merchants import FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
+from ledger.events.merchants import AfterSaleTerms, FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
 from ledger.ids import MERCHANT, new_id
 from ledger.money import BASIS_POINTS, LARGEST
 from ledger.store import read
@@ -32,8 +33,10 @@ _EXAMPLE: dict[str, Any] = {
     "settlement_currency": "EUR",
 }
 _TERMS = {"days": 2, "reserve_bps": 0, "reserve_days": 90, "payout_fee": 0, "approve_above": None}
+_AFTER_SALE = {"dispute_fee": 0, "dispute_liability": "merchant", "late_success": "refund", "returns_fee": False}
 _TIME = "2026-11-21T10:20:30.123456Z"
-_CREATED = {"position": 20, **_EXAMPLE, "metadata": {}, "settlement": _TERMS, "created_at": _TIME}
+_CREATED = {"position": 20, **_EXAMPLE, "metadata": {}, "settlement": _TERMS, "after_sale": _AFTER_SALE}
+_CREATED["created_at"] = _TIME
 
 
 class FeeRequest(Request):
@@ -56,6 +59,22 @@ class SettlementTermsRequest(Request):
         return SettlementTerms(self.days, self.reserve_bps, self.reserve_days, self.payout_fee, self.approve_above)
 
 
+class AfterSaleTermsRequest(Request):
+    """What is done about disputes and late successes, and whether a refund gives back a part of the fee.
+
+    `dispute_fee` in minor units of the settlement currency. `late_success`: what is paid for an order that was given up
+    is accepted for it, or given back.
+    """
+
+    dispute_fee: Annotated[int, Field(ge=0, le=LARGEST_ORDER)] = 0
+    dispute_liability: Literal["merchant", "platform"] = "merchant"
+    late_success: Literal["accept", "refund"] = "refund"
+    returns_fee: bool = False
+
+    def to_terms(self) -> AfterSaleTerms:
+        return AfterSaleTerms(self.dispute_fee, self.dispute_liability, self.late_success, self.returns_fee)
+
+
 class MerchantRequest(Request):
     """Who is paid, and on which terms."""
 
@@ -67,6 +86,7 @@ class MerchantRequest(Request):
     settlement_currency: Currency
     metadata: Metadata = {}
     settlement: SettlementTermsRequest | None = None
+    after_sale: AfterSaleTermsRequest | None = None
 
 
 class FundsReleaseRequest(Request):
@@ -103,6 +123,7 @@ async def create_merchant(asked: MerchantRequest, caller: Calling) -> Response:
         asked.settlement_currency,
         asked.metadata,
         SettlementTerms() if asked.settlement is None else asked.settlement.to_terms(),
+        AfterSaleTerms() if asked.after_sale is None else asked.after_sale.to_terms(),
     )
     return await caller.carry_out(command, asked)
 
@@ -125,6 +146,7 @@ async def show_merchant(merchant: str, caller: Calling, min_position: MinPositio
             created.settlement_currency,
             created.metadata,
             created.settlement,
+            created.after_sale,
             recorded.recorded_at,
         )
     )

@@ -9,7 +9,7 @@ explicit refusal of the channel is `Unknown`, and only what surely did not happe
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -308,6 +308,13 @@ class ErrandNotSupported(Exception):
     """This kind of channel has no such errand. What a channel can do is known before: nobody should ask."""
 
 
+class Acknowledgement(Struct, frozen=True):
+    """What a channel wants to hear when its message was taken; with any other answer it comes again."""
+
+    body: bytes
+    media_type: str
+
+
 PENDING = Unknown("pending")
 AMOUNT_MISMATCH = Unknown("amount mismatch")
 
@@ -349,3 +356,12 @@ class Channel(Protocol):
         Raises SignatureMalformed, SignatureInvalid, TimestampOutOfWindow, or CallbackUnreadable for a message that is
         the channel's own and makes no sense.
         """
+
+
+@runtime_checkable
+class Acknowledging(Protocol):
+    """An adapter whose channel looks at more than the status of our answer to its messages."""
+
+    @property
+    def acknowledgement(self) -> Acknowledgement:
+        """Answered with status 200 to a message that was taken, or is about nothing of ours."""

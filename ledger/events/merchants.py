@@ -32,6 +32,20 @@ class SettlementTerms(msgspec.Struct, frozen=True):
     approve_above: int | None = None
 
 
+class AfterSaleTerms(msgspec.Struct, frozen=True):
+    """What is done when something comes after a sale. Sums in minor units of the settlement currency.
+
+    Each dispute costs the merchant `dispute_fee`, and `dispute_liability` says who bears one that is lost, merchant or
+    platform. `late_success`: what comes for an order that was given up is accepted for it or given back (refund).
+    `returns_fee`: with each refund goes back as much of what the payment cost the merchant.
+    """
+
+    dispute_fee: int = 0
+    dispute_liability: str = "merchant"
+    late_success: str = "refund"
+    returns_fee: bool = False
+
+
 class MerchantCreated(Event, frozen=True, omit_defaults=True):
     """A merchant is served from here on."""
 
@@ -43,6 +57,7 @@ class MerchantCreated(Event, frozen=True, omit_defaults=True):
     settlement_currency: str
     metadata: dict[str, str] = {}
     settlement: SettlementTerms = SettlementTerms()
+    after_sale: AfterSaleTerms = AfterSaleTerms()
 
 
 MerchantEvent = MerchantCreated

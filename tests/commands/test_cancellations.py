@@ -89,7 +89,7 @@ def test_what_was_only_created_is_canceled_at_once() -> None:
 def test_an_order_at_a_channel_is_closed_there_before_it_is_canceled() -> None:
     story = given(*ASKED)
     outcome = story.when(CANCEL).then(closing("canceled", "cancelled_by_user", "the order was changed"))
-    outcome.answered(202, status="processing", next_action={"type": "wait"})
+    outcome.answered(202, status="processing", next_action=PATIENCE)
     story.when(told(CLOSED)).then(CANCELED).answered(effect="recorded")
     view = shown(story)
     assert view.error is not None

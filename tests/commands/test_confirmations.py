@@ -101,7 +101,7 @@ def test_what_the_payer_did_at_the_channel_is_what_the_payment_becomes(group: st
 def test_an_answer_is_an_intent_before_it_is_sent() -> None:
     outcome = given(*ASKED).when(code())
     outcome.then(PaymentConfirmationSent("cfm_1-1", "pay_1-1", CHANNEL, "ch_1", 6_000, "EUR", "123456"))
-    outcome.answered(202, status="processing", next_action={"type": "wait"})
+    outcome.answered(202, status="processing", next_action=PATIENCE)
 
 
 def test_a_right_answer_pays_and_a_second_one_is_refused() -> None:

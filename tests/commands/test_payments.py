@@ -99,7 +99,7 @@ def test_a_payment_by_card_is_an_intent_before_anything_is_sent() -> None:
     outcome.answered(
         202,
         status="processing",
-        next_action={"type": "wait"},
+        next_action=PATIENCE,
         amount_captured=0,
         attempts=[{"id": "pay_1-1", "channel": CHANNEL, "status": "processing", "error": None}],
         risk={"decision": "accept", "score": 0, "reasons": [], "flagged": False},

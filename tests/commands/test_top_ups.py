@@ -56,7 +56,7 @@ def test_a_top_up_is_an_intent_before_anything_is_sent() -> None:
             "top_1", "ann", 6_000, "EUR", CHANNEL, "top_1-1", "tok_visa", because="the first of 2 for card"
         )
     )
-    outcome.answered(202, id="top_1", status="processing", next_action={"type": "wait"}, channel=CHANNEL, error=None)
+    outcome.answered(202, id="top_1", status="processing", next_action=PATIENCE, channel=CHANNEL, error=None)
     assert outcome.story.balances() == {}
 
 

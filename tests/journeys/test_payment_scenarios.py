@@ -174,7 +174,8 @@ def test_p34_what_nobody_knows_stays_unknown(service: Service, caller: Caller, m
         path = f"/payments/{unknown['id']}"
         time.sleep(2)
         shown = caller.get(path).done(200)
-        assert (shown["status"], shown["next_action"]) == ("processing", {"type": "wait"})
+        assert (shown["status"], shown["next_action"]["type"]) == ("processing", "wait")
+        assert "Don't pay again" in shown["next_action"]["message"]
         assert refund(caller, unknown).refused(409, "payment_state_invalid")["payment_status"] == "processing"
         assert owed(caller, merchant) == 0
     becomes(service, caller, path, "succeeded")
