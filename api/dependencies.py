@@ -29,6 +29,7 @@ from api.transport import BODY, BODY_RULE, DEFAULT_RULE, BodyRule
 from api.wiring import NOTHING_BEHIND, World
 from commands.envelope import Answer, Command, Envelope, Part
 from ledger.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, Unauthenticated
+from ledger.ids import new_id
 from projections.freshness import KnownAt, position_known_at
 
 CALLER = "ledger.caller"
@@ -152,6 +153,8 @@ async def admit(request: Request, rules: Rules) -> Caller:
 def _key_of(request: Request, rules: Rules) -> str:
     given = request.headers.get("idempotency-key")
     if given is None:
+        if request.method != "POST":
+            return new_id("once_")  # A PUT or DELETE that is repeated changes nothing: a key of its own will do.
         if rules.key_is_optional or (rules.may_rehearse and _is_rehearsal(request)):
             return ""
         raise IdempotencyKeyMissing

@@ -128,7 +128,7 @@ class Router:
         **described: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare what answers to POST, or to PUT or DELETE, with an Idempotency-Key."""
-        rules = rules or Rules(scope, takes_key=True)
+        rules = rules or Rules(scope, takes_key=True, key_is_optional=method != "POST")
         every = [kind for kind in EVERY_WRITE if scope or kind not in (Unauthenticated, ScopeMissing)]
         kinds = [
             *every,

@@ -1,9 +1,12 @@
 """Settings: what the environment tells the service, read once at its start."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from commands.processes.messengers import Kind
 
 
 def _named(*names: str) -> AliasChoices:
@@ -34,6 +37,10 @@ class Settings(BaseSettings):
     """How many database connections answer reads at once; writers have their own."""
     webhook_networks: str = Field(default="", validation_alias=_named("LEDGER_WEBHOOK_NETWORKS"))
     """Where webhooks may go beside the public internet: networks such as `127.0.0.0/8`, separated by commas."""
+    email_url: SecretStr | None = Field(default=None, validation_alias=_named("LEDGER_EMAIL_URL"))
+    """How e-mail is sent: a URL of apprise with `{recipient}` in it; codes for e-mail wait when it is not set."""
+    sms_url: SecretStr | None = Field(default=None, validation_alias=_named("LEDGER_SMS_URL"))
+    """How text messages are sent, in the same way."""
     simulator_url: str | None = Field(default=None, validation_alias=_named("LEDGER_SIMULATOR_URL"))
     """Where the channel simulator answers, `http://host:port`; no card payments when it is not set."""
 
@@ -46,3 +53,11 @@ class Settings(BaseSettings):
     def webhook_network_list(self) -> list[str]:
         """The networks of `webhook_networks` one by one."""
         return [one.strip() for one in self.webhook_networks.split(",") if one.strip()]
+
+    @property
+    def message_urls(self) -> Mapping[Kind, str | None]:
+        """How each kind of address is reached; empty or not set: not at all."""
+        return {
+            "email": self.email_url.get_secret_value() if self.email_url else None,
+            "phone": self.sms_url.get_secret_value() if self.sms_url else None,
+        }

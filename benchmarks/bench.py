@@ -37,6 +37,14 @@ class Scale(msgspec.Struct, frozen=True):
     """In a book that is large."""
     wide: int
     """Accounts of a book with many."""
+    payers: int
+    """Customers who pay."""
+    paid_from_wallets: int
+    """Payments in one round."""
+    paid_by_card: int
+    """Payments in one round."""
+    decided: int
+    """Decisions in one round."""
 
 
 class Bench:

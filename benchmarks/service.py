@@ -1,4 +1,4 @@
-"""Service: the processes that `./run` starts, over the ground of a benchmark: the API, and the worker."""
+"""Service: the processes that `./run` starts, over the ground of a benchmark: API, worker, channel simulator."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from psycopg import Connection
 
 from api.keys import create_key, load_or_create_pepper
@@ -20,7 +21,7 @@ from benchmarks.load import Target
 _START_PATIENCE_S = 60
 _STOP_PATIENCE_S = 20
 _POLL_S = 0.05
-_SCOPES = ("ledger:read", "ledger:write")
+_SCOPES = ("ledger:read", "ledger:write", "payments:read", "payments:write")
 
 
 class Api:
@@ -57,9 +58,7 @@ class Api:
 @contextmanager
 def serving(ground: Ground) -> Iterator[Api]:
     """An API process for the length of a block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = _free_port()
     with _running(ground, "serve", "--port", str(port)) as process:
         api = Api(process, ground, port)
         api.wait_until_ready()
@@ -73,10 +72,45 @@ def working(ground: Ground) -> Iterator[int]:
         yield process.pid
 
 
+class House(msgspec.Struct, frozen=True):
+    """All of them together, as `./run` starts them: the API, and the process ids of the others."""
+
+    api: Api
+    worker: int
+    simulator: int
+    simulator_url: str
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {"API": self.api.pid, "worker": self.worker, "simulator": self.simulator}
+
+
 @contextmanager
-def _running(ground: Ground, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def whole_house(ground: Ground) -> Iterator[House]:
+    """API, worker and channel simulator, which know of each other, for the length of a block."""
+    port, simulator_url = _free_port(), f"http://127.0.0.1:{_free_port()}"
+    addresses = {"LEDGER_HOST": "127.0.0.1", "LEDGER_PORT": str(port), "LEDGER_SIMULATOR_URL": simulator_url}
+    with (
+        _running(ground, "simulator", **addresses) as simulator,
+        _running(ground, "worker", **addresses) as worker,
+        _running(ground, "serve", **addresses) as process,
+    ):
+        api = Api(process, ground, port)
+        api.wait_until_ready()
+        yield House(api, worker.pid, simulator.pid, simulator_url)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def _running(ground: Ground, *words: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
     environment |= {"DATABASE_URL": ground.url, "LEDGER_STATE": str(ground.folder), "LEDGER_LOG_LEVEL": "WARNING"}
+    environment |= more
     with subprocess.Popen([sys.executable, "-P", "-m", "api.cli", *words], env=environment) as process:
         try:
             yield process
@@ -94,3 +128,10 @@ def resident_mb(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1_024
     raise AssertionError(f"process {pid} has no Pss")
+
+
+def processor_s(pid: int) -> float:
+    """The seconds of processor time that a process has taken until now."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")

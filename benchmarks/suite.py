@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import in_process, over_http
+from benchmarks import deciding, in_process, over_http, payments
 from benchmarks.bench import Bench, Scale
 from benchmarks.figures import Figure
 
@@ -17,6 +17,9 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "rebuild": in_process.rebuild,
     "growth": in_process.growth,
     "memory": over_http.memory,
+    "payments-balance": payments.from_wallets,
+    "payments-card": payments.by_card,
+    "decision": deciding.decision,
 }
 
 FULL = Scale(
@@ -28,6 +31,10 @@ FULL = Scale(
     caught_up=100_000,
     large=1_000_000,
     wide=100_000,
+    payers=1_000,
+    paid_from_wallets=16_000,
+    paid_by_card=6_400,
+    decided=5_000,
 )
 # Enough to see that everything works, and to compare a change with what was before it; too little for a verdict.
 QUICK = Scale(
@@ -39,4 +46,8 @@ QUICK = Scale(
     caught_up=32_000,
     large=40_000,
     wide=5_000,
+    payers=128,
+    paid_from_wallets=1_280,
+    paid_by_card=640,
+    decided=500,
 )

@@ -2,9 +2,9 @@
 
 A route verifies and reads the message with the channel's adapter, finds the book with `find_book`, and submits
 `part_of(…)` to its writers. Answered with 200: an effect, a repetition, and also a message about an id that is not
-known here (no book, or a refusal with status 404). Such a message is logged and counted by the route and not kept in a
-book for now: the channel's report will name it again. What is refused otherwise is answered as refused, so that the
-channel comes again.
+known here (no book, or a refusal with status 404). Every authentic message is kept as it came (kept_callbacks.py);
+one about nothing of ours is counted and marked. What is refused otherwise is answered as refused, so that the channel
+comes again.
 """
 
 import msgspec

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 
 from commands.changes import RecordChangeResult
-from commands.channels.channel import NotSent, Unknown, Verdict
+from commands.channels.channel import DisputeMoved, NotSent, Unknown, Verdict
 from commands.closings import RecordClosingResult
 from commands.confirmations import RecordConfirmationResult
 from commands.contract_results import RecordContractResult
+from commands.disputes import RecordDisputeWord
 from commands.envelope import Command
 from commands.payments import RecordAttemptResult
 from commands.payouts import RecordPayoutResult
@@ -50,6 +51,8 @@ _NEVER_TWICE_THE_SAME = ("at", "message", "channel_fee")
 
 def command_for(subject: str, channel: str, verdict: Verdict) -> Command | None:
     """The command that takes a channel's word about something of ours; None for an id that is none of ours."""
+    if isinstance(verdict, DisputeMoved):
+        return RecordDisputeWord(subject, channel, verdict) if subject.startswith(PAYMENT) else None
     take = _TAKERS.get(subject[: subject.find("_") + 1])
     return None if take is None else take(subject, channel, verdict)
 

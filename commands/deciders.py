@@ -16,7 +16,9 @@ from commands import (
     credit_lines,
     credit_losses,
     customers,
+    disputes,
     entries,
+    errands,
     funds,
     fx,
     fx_settlements,
@@ -43,6 +45,7 @@ from commands import (
     wallets,
     webhooks,
 )
+from commands.consequences import with_consequences
 from commands.contract_charges import settling
 from commands.envelope import Command
 from commands.handler import Decider
@@ -51,6 +54,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     accounts.DECIDERS
     | transfers.DECIDERS
     | entries.DECIDERS
+    | errands.DECIDERS
     | holds.DECIDERS
     | periods.DECIDERS
     | merchants.DECIDERS
@@ -70,6 +74,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | changes.DECIDERS
     | revocations.DECIDERS
     | refunds.DECIDERS
+    | disputes.DECIDERS
     | reviews.DECIDERS
     | risk_lists.DECIDERS
     | risk_rules.DECIDERS
@@ -91,6 +96,6 @@ _DECIDERS: dict[type[Command], Decider] = (
 # They move no payment, and there are many of them.
 _OF_THE_LEDGER = accounts.DECIDERS | transfers.DECIDERS | entries.DECIDERS | holds.DECIDERS | periods.DECIDERS
 DECIDERS: dict[type[Command], Decider] = {
-    kind: decider if kind in _OF_THE_LEDGER else replace(decider, decide=settling(decider.decide))
+    kind: decider if kind in _OF_THE_LEDGER else replace(decider, decide=settling(with_consequences(decider.decide)))
     for kind, decider in _DECIDERS.items()
 }

@@ -70,9 +70,12 @@ class _Steps:
         if money == TAKEN and (belongs == NONE or shared_anew):
             self._return(share)
             money = NONE
-        if belongs != NONE and money == NONE:
+        if money == NONE and (belongs != NONE or (dispute.is_charged_back and not dispute.was_taken)):
             share = self._take(held)
             money = TAKEN
+            if belongs == NONE:  # How it ended was heard first: it was taken and came back, for its fee.
+                self._return(share)
+                money = NONE
         if belongs == LOST and money == TAKEN:
             self._lose(share)
         return self._steps

@@ -8,8 +8,6 @@ What the merchant says is recorded here; no errand carries it to the channel yet
 has heard of it.
 """
 
-from msgspec.structs import replace
-
 from commands.books import Books
 from commands.channel_facts import imagined, with_effect, without_effect
 from commands.channels.channel import DisputeMoved as Word
@@ -17,7 +15,7 @@ from commands.dispute_money import dispute_events
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.system_accounts import with_accounts
-from ledger.dispute import CHALLENGED, CHANNEL, MERCHANT, OPENED, Dispute, DisputeWord
+from ledger.dispute import CHALLENGED, CHANNEL, OPENED, Dispute, DisputeWord
 from ledger.dispute_views import dispute_view
 from ledger.errors import DisputeNotFound, DisputeStateInvalid, EvidenceTooLate, PaymentNotFound
 from ledger.events.disputes import DisputeAccepted, DisputeChallenged, DisputeContradicted, DisputeMoved
@@ -58,9 +56,7 @@ def record(books: Books, command: RecordDisputeWord, envelope: Envelope) -> Deci
         raise PaymentNotFound(attempt=command.attempt, channel=command.channel)
     known = next((one for one in payment.disputes if one.reference == said.dispute_reference), None)
     if known is not None and (known.amount, known.currency) != (said.amount, said.currency):
-        other = DisputeContradicted(
-            known.id, command.channel, said.stage, said.status, said.amount, said.currency
-        )
+        other = DisputeContradicted(known.id, command.channel, said.stage, said.status, said.amount, said.currency)
         if contradiction(other) in known.contradictions:
             return without_effect(known.id, "duplicate", payment.position)
         return with_effect(books, stream, [other], known.id, "unapplied")
@@ -119,5 +115,21 @@ def _not_now(dispute: Dispute) -> DisputeStateInvalid:
 def _answered(books: Books, payment: Payment, dispute: Dispute, answer: Event) -> Decision:
     stream = payment.created.id
     events = [answer, *dispute_events(books, stream, [answer])]
-    view = replace_position(dispute_view(imagined(books, stream, events), dispute.id))
+    view = dispute_view(imagined(books, stream, events), dispute.id)
+    view.position = None
     return Decision(with_accounts(books, [(stream, event) for event in events]), view, status=200)
+
+
+def _record_needs(command: RecordDisputeWord) -> Needs:
+    return Needs(streams=(stream_of(command.attempt),))
+
+
+def _answer_needs(command: AcceptDispute | ChallengeDispute) -> Needs:
+    return Needs(streams=(stream_of(command.dispute),))
+
+
+DECIDERS: dict[type[Command], Decider] = {
+    RecordDisputeWord: Decider(record, _record_needs),
+    AcceptDispute: Decider(accept, _answer_needs),
+    ChallengeDispute: Decider(challenge, _answer_needs),
+}

@@ -12,7 +12,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.refund_ways import RefundBegun, refund_of
 from commands.system_accounts import with_accounts
-from ledger.errors import PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
+from ledger.errors import DisputeOpen, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
 from ledger.events.refunds import (
     RefundFailed,
     RefundSucceeded,
@@ -52,6 +52,8 @@ def request(books: Books, command: RequestRefund, envelope: Envelope) -> Decisio
             payment_status=payment.status,
             expected_status=SUCCEEDED,
         )
+    if payment.disputed:
+        raise DisputeOpen(payment=command.payment)
     amount = payment.refundable if command.amount is None else command.amount
     if command.amount is not None:
         check_amount(command.amount)

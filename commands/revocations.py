@@ -21,7 +21,7 @@ from commands.system_accounts import with_accounts
 from ledger.authorization import Capture
 from ledger.authorization_views import revocation_view
 from ledger.chart import merchant_pending
-from ledger.errors import ChangeUnderWay, PaymentStateInvalid, RefundExceedsPayment
+from ledger.errors import ChangeUnderWay, DisputeOpen, PaymentStateInvalid, RefundExceedsPayment
 from ledger.events.event import Event
 from ledger.ids import VOID, child_id
 from ledger.payment import AUTHORIZED, FAILED, PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, Payment
@@ -43,6 +43,8 @@ def revoke(books: Books, command: RevokePayment, envelope: Envelope) -> Decision
             payment_status=payment.status,
             expected_status=[AUTHORIZED, PARTIALLY_CAPTURED, SUCCEEDED],
         )
+    if payment.disputed:
+        raise DisputeOpen(payment=command.payment)
     if payment.is_being_voided or payment.reserved:
         raise ChangeUnderWay(payment=command.payment)
     if payment.status == AUTHORIZED:

@@ -34,6 +34,10 @@ class Capture(msgspec.Struct, frozen=True):
     """How much of what was held it was."""
     taken_at: datetime | None = None
     entry: str = ""
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0
+    """What we paid of it in the payer's stead, beside its amount."""
     exchanged: bool = False
     """Whether its merchant is owed in another currency."""
     unanswered: tuple[str, ...] = ()

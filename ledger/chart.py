@@ -8,6 +8,9 @@ from enum import Enum
 
 from ledger.accounts import SYSTEM_PREFIX, Account, Kind
 
+# The product by which money is collected for a principal, and paid out for it.
+AGENCY_PAY = "agency_pay"
+
 
 class Code(Enum):
     """Account code, name, kind, and whether the balance may not fall below zero."""
@@ -37,6 +40,7 @@ class Code(Enum):
     AGENCY_IN_TRANSIT = ("2230", "agency in transit", Kind.LIABILITY, True)
     AGENCY_BALANCE = ("2235", "agency principal balance", Kind.LIABILITY, True)
     UNAPPLIED_RECEIPTS = ("2310", "unapplied receipts", Kind.LIABILITY, True)
+    TAX_PAYABLE = ("2410", "tax payable", Kind.LIABILITY, False)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
     DISPUTE_FEE = ("4020", "dispute fee", Kind.REVENUE, False)
     FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
@@ -109,6 +113,12 @@ def merchant_receivable(merchant: str, currency: str) -> str:
     return account_id(Code.MERCHANT_RECEIVABLE, merchant, currency=currency)
 
 
+def invoiced_fees(product: str, party: str, currency: str) -> str:
+    """Fees that a merchant or a principal pays by invoice, apart from debts: those are taken from later sales."""
+    owner = ("principal", party) if product == AGENCY_PAY else (party,)
+    return account_id(Code.MERCHANT_RECEIVABLE, "invoice", *owner, currency=currency)
+
+
 def payout_in_transit(merchant: str, currency: str) -> str:
     return account_id(Code.PAYOUT_IN_TRANSIT, merchant, currency=currency)
 
@@ -116,6 +126,11 @@ def payout_in_transit(merchant: str, currency: str) -> str:
 def withdrawal_in_transit(customer: str, currency: str) -> str:
     """Beside those of merchants: a customer may have a merchant's id."""
     return account_id(Code.PAYOUT_IN_TRANSIT, "wallet", customer, currency=currency)
+
+
+def sales(product: str, party: str, currency: str) -> str:
+    """Where what was sold is owed: to a merchant until it is released, or to the principal that it was collected for."""
+    return agency_balance(party, currency) if product == AGENCY_PAY else merchant_pending(party, currency)
 
 
 def agency_in_transit(principal: str, currency: str) -> str:
@@ -215,8 +230,14 @@ def fx_loss(channel: str, currency: str) -> str:
     return account_id(Code.FX_LOSS, channel, currency=currency)
 
 
-def subsidy(product: str, currency: str) -> str:
-    return account_id(Code.SUBSIDY, product, currency=currency)
+def subsidy(cause: str, currency: str) -> str:
+    """What we pay in a payer's stead."""
+    return account_id(Code.SUBSIDY, cause, currency=currency)
+
+
+def tax_payable(currency: str) -> str:
+    """Tax on our fees. There is one jurisdiction in which we owe it, our own."""
+    return account_id(Code.TAX_PAYABLE, "home", currency=currency)
 
 
 _CODES = {code.number: code for code in Code}

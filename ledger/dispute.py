@@ -85,6 +85,7 @@ class Dispute(msgspec.Struct, frozen=True):
     evidence_due_at: datetime | None = None
     words: tuple[DisputeWord, ...] = ()
     money: str = NONE
+    was_taken: bool = False
     share: DisputeShare = DisputeShare()
     fee: int = 0
     """What the merchant was charged for it."""
@@ -97,6 +98,11 @@ class Dispute(msgspec.Struct, frozen=True):
     def is_known(self) -> bool:
         """Whether it was opened at any stage: how it ended may be heard first."""
         return any(word.status == OPENED for word in self.words)
+
+    @property
+    def is_charged_back(self) -> bool:
+        """Whether the channel took money at any stage."""
+        return any(word.status == OPENED and word.stage != PRE_DISPUTE for word in self.words)
 
     @property
     def stage(self) -> str:

@@ -127,6 +127,8 @@ class Refund(msgspec.Struct, frozen=True):
     unapplied: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
     group: str | None = None
+    subsidy: int = 0
+    """What came back to us with it, of a discount that we had paid."""
     from_available: int = 0
     """How much of it came out of what was released to the merchant already."""
 
@@ -204,6 +206,8 @@ class Payment(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     refunds: tuple[Refund, ...] = ()
     captured: int = 0
+    subsidized: int = 0
+    """What we paid of it in the payer's stead, beside what was captured."""
     shares: tuple[Share, ...] = ()
     frozen: int = 0
     """Of a mixed payment that is not decided: what is frozen in the customer's wallet."""

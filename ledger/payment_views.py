@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from ledger import payment_state, top_up_state
 from ledger.authorization import Capture
 from ledger.declines import WAITING, Failure, Texts, failure_of, refund_failure_of
+from ledger.dispute_views import DisputeSummary, dispute_status, dispute_summaries
 from ledger.events.event import Recorded
 from ledger.events.payments import Exchange, PaymentRouted
 from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Refund
@@ -119,6 +120,8 @@ class PaymentView(msgspec.Struct):
     attempts: tuple[AttemptView, ...]
     captures: tuple[CaptureView, ...]
     refunds: tuple[RefundSummary, ...]
+    dispute_status: str
+    disputes: tuple[DisputeSummary, ...]
     risk: RiskView | None
     routing: RoutingView | None
     error: Failure | None
@@ -189,6 +192,8 @@ def payment_view_of(payment: Payment) -> PaymentView:
         attempts=tuple(_attempt_view(attempt) for attempt in payment.attempts),
         captures=tuple(_capture_view(one) for one in payment.captures if not one.by_attempt),
         refunds=tuple(RefundSummary(refund.id, refund.status, refund.amount) for refund in payment.refunds),
+        dispute_status=dispute_status(payment),
+        disputes=dispute_summaries(payment),
         risk=None if risk is None else RiskView(risk.decision, risk.score, risk.reasons, risk.flagged),
         routing=None if routing is None else routing_view(routing),
         error=None if payment.group is None else failure_of(payment.group),

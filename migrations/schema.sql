@@ -26,6 +26,21 @@ CREATE TABLE ledger_control.books (
 );
 GRANT SELECT ON ledger_control.books TO ledger_app;
 
+CREATE TABLE ledger_control.channel_callbacks (
+    channel text NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    subject text NOT NULL,
+    book text COLLATE "C",
+    effect text,
+    CONSTRAINT channel_callbacks_pkey PRIMARY KEY (channel, event_id),
+    CONSTRAINT channel_callbacks_effect CHECK ((effect = ANY (ARRAY['taken'::text, 'ignored'::text])))
+);
+CREATE INDEX channel_callbacks_open ON ledger_control.channel_callbacks USING btree (received_at) WHERE (effect IS DISTINCT FROM 'taken'::text);
+GRANT INSERT, SELECT, UPDATE ON ledger_control.channel_callbacks TO ledger_app;
+
 CREATE TABLE ledger_control.migration_lock (
     one boolean NOT NULL,
     CONSTRAINT migration_lock_pkey PRIMARY KEY (one),
@@ -135,6 +150,19 @@ CREATE UNIQUE INDEX contracts_position ON book_example.contracts USING btree ("p
 CREATE INDEX contracts_status ON book_example.contracts USING btree (status, "position");
 GRANT INSERT, SELECT, UPDATE ON book_example.contracts TO ledger_app;
 
+CREATE TABLE book_example.disputes (
+    dispute text NOT NULL,
+    "position" bigint NOT NULL,
+    merchant text NOT NULL,
+    status text NOT NULL,
+    view bytea NOT NULL,
+    CONSTRAINT disputes_pkey PRIMARY KEY (dispute)
+);
+CREATE INDEX disputes_by_merchant ON book_example.disputes USING btree (merchant, "position");
+CREATE INDEX disputes_by_position ON book_example.disputes USING btree ("position");
+CREATE INDEX disputes_by_status ON book_example.disputes USING btree (status, "position");
+GRANT INSERT, SELECT, UPDATE ON book_example.disputes TO ledger_app;
+
 CREATE TABLE book_example.entry_references (
     reference text COLLATE "C" NOT NULL,
     entry text COLLATE "C" NOT NULL,
@@ -221,7 +249,7 @@ CREATE TABLE book_example.one_time_codes (
     sent_at timestamp with time zone,
     CONSTRAINT one_time_codes_pkey PRIMARY KEY (payment)
 );
-GRANT INSERT, SELECT, UPDATE ON book_example.one_time_codes TO ledger_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON book_example.one_time_codes TO ledger_app;
 
 CREATE TABLE book_example.order_status (
     payment text COLLATE "C" NOT NULL,

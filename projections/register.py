@@ -2,6 +2,7 @@
 
 from projections.audit_trail import AuditTrail
 from projections.contracts import Contracts
+from projections.disputes import Disputes
 from projections.funds import Funds
 from projections.holds import Holds
 from projections.order_status import OrderStatus
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[type[Projection], ...] = (
     Holds,
     OrderStatus,
     Contracts,
+    Disputes,
     Payouts,
     Funds,
     AuditTrail,

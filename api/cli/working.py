@@ -20,6 +20,7 @@ from api.serving import channels_of, database_at
 from api.settings import Settings
 from commands.channels.simulator.__main__ import main as simulate
 from commands.funds import ReleaseFunds
+from commands.processes.code_sender import run_codes
 from commands.processes.webhook_sender import run_webhooks
 from commands.processes.worker import run_worker
 from commands.webhook_addresses import AddressRule
@@ -98,6 +99,8 @@ async def _work(of: Settings, database: Database) -> None:
     rule = AddressRule(of.webhook_network_list)
     webhooks = asyncio.create_task(run_webhooks(database, pepper, rule, stop), name="webhooks")
     webhooks.add_done_callback(lambda _: stop.set())
+    codes = asyncio.create_task(run_codes(database, of.message_urls, stop), name="codes")
+    codes.add_done_callback(lambda _: stop.set())
     try:
         await pool.open()
         await run_worker(
@@ -114,6 +117,7 @@ async def _work(of: Settings, database: Database) -> None:
         stop_views.set()
         await pool.close()
         await webhooks
+        await codes
         await views
 
 

@@ -14,7 +14,8 @@ from api.routing import Router
 from api.transport import BODY, BodyRule
 from api.wiring import World
 from commands.callbacks import find_book, part_of
-from commands.channels.channel import Acknowledging
+from commands.channels.channel import Acknowledging, CallbackNotice
+from commands.kept_callbacks import keep, mark
 from ledger.errors import (
     CallbackUnreadable,
     ChannelNotFound,
@@ -71,24 +72,32 @@ async def take_callback(request: Request) -> Response:
     notice = world.channels.channel(name).from_callback(request.headers, body, datetime.now(UTC))
     async with world.reading() as connection:
         book = await find_book(connection, notice)
+        await keep(connection, name, notice, request.headers, body, book)
     part = part_of(name, notice)
     if book is None or part is None:
-        return _ignored(world, name)
+        return await _ignored(world, name, notice)
     (given,) = await world.carry_out(book, [part])
     if given.error is not None:
         raise given.error
     if given.refusal is not None:
         if given.refusal.status == 404:
-            return _ignored(world, name)
+            return await _ignored(world, name, notice)
         raise given.refusal
+    await _marked(world, name, notice, "taken")
     return _answered(world, name, CallbackAnswer("known" if given.replayed else "taken"))
 
 
-def _ignored(world: World, channel: str) -> Response:
+async def _ignored(world: World, channel: str, notice: CallbackNotice) -> Response:
     """The channel has done its part; whether something of ours is missing is for people to see."""
     logger.warning("a callback is about nothing that is known here", extra={"channel": channel})
     world.metrics.ignored(channel)
+    await _marked(world, channel, notice, "ignored")
     return _answered(world, channel, CallbackAnswer("ignored"))
+
+
+async def _marked(world: World, channel: str, notice: CallbackNotice, effect: Literal["taken", "ignored"]) -> None:
+    async with world.reading() as connection:
+        await mark(connection, channel, notice.event_id, effect)
 
 
 def _answered(world: World, channel: str, taken: CallbackAnswer) -> Response:

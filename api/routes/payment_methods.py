@@ -29,8 +29,10 @@ from ledger.errors import (
     PaymentMethodInUse,
     PaymentMethodNotFound,
 )
+from ledger.events.customers import customer_stream
 from ledger.events.payments import Method
 from ledger.ids import PAYMENT_METHOD, new_id
+from ledger.store import read
 from projections.contracts import Contracts, payment_methods
 from projections.contracts import payment_method as find_payment_method
 
@@ -148,7 +150,7 @@ async def show_payment_method(
     _SHOWN,
     scope="payments:read",
     page=True,
-    refuses=(CursorInvalid, LimitRange),
+    refuses=(CustomerNotFound, CursorInvalid, LimitRange),
 )
 async def list_payment_methods(
     customer: str,
@@ -163,6 +165,8 @@ async def list_payment_methods(
     filters = {"customer": customer, "status": status}
     after = 0 if cursor is None else int(caller.continue_after(cursor, "payment_methods", filters)[0])
     async with caller.world.reading() as connection:
+        if await read.event(connection, caller.book, customer_stream(customer), 1) is None:
+            raise CustomerNotFound
         found = await payment_methods(
             connection, caller.book, customer=customer, status=status, after=after, limit=limit + 1
         )

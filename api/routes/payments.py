@@ -99,6 +99,8 @@ SHOWN: dict[str, Any] = {
     "attempts": [{"id": f"pay_{_ID}-1", "channel": "card_simulator", "status": "succeeded", "error": None}],
     "captures": [],
     "refunds": [],
+    "dispute_status": "none",
+    "disputes": [],
     "risk": {"decision": "accept", "score": 0, "reasons": [], "flagged": False},
     "routing": {
         "channel": "card_simulator",

@@ -216,6 +216,8 @@ class Alipay:
         code, sub_code, message = (_text(told, name) for name in ("code", "sub_code", "sub_msg"))
         if code in ("10000", "10003") and told.get("out_trade_no") == getattr(request, "attempt_id", None):
             return self._done(request, told)
+        if told.get("out_trade_no") not in (None, getattr(request, "attempt_id", None)):
+            return Unknown("this is no answer to this request")
         if code != "40004":
             return Unknown(f"the channel says {code if _WORD.fullmatch(code) else 'nothing that can be read'}")
         match request:
@@ -356,7 +358,7 @@ def _refund(told: Mapping[str, Any]) -> Verdict:
             return RefundReturned(of, amount, _currency(told), "DEPOSIT_BACK_F", "", at)
         case "REFUND_SUCCESS", _ if whole and amount is not None and at is not None:
             return Refunded(_refund_reference(reference, refund_id), amount, _currency(told), 0, at)
-        case (None | "" | "REFUND_PROCESSING"), _:
+        case ((None | "" | "REFUND_PROCESSING"), _):
             return PENDING
         case _:
             return Unknown("the refund contradicts itself")
@@ -380,7 +382,7 @@ def _deposit_back(event_id: str, fields: Mapping[str, str]) -> CallbackNotice:
             returned = RefundReturned(of, amount, CURRENCY, "DEPOSIT_BACK_F", "", at)
             return CallbackNotice(event_id, "refund", refund_id, returned)
         case _:
-            raise CallbackUnreadable(event_id=event_id)
+            return CallbackNotice(event_id, "refund", refund_id, PENDING)
 
 
 def _refund_reference(trade: str, refund_id: str) -> str:

@@ -1,11 +1,13 @@
 """Registry: which channels there are, how each is spoken to, and where it lives."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from commands.channels.alipay import Alipay
 from commands.channels.bank_redirect import BankRedirect
 from commands.channels.card_simulator import CardSimulator
 from commands.channels.carrier import Carrier
@@ -19,7 +21,8 @@ from ledger.errors import ChannelNotFound
 class ChannelSettings(Struct, frozen=True):
     """One configured channel. `base_url` is http(s)://host[:port][/path] without a slash at its end.
 
-    `keys`: what we sign with and know the channel by, where it asks for more than a shared secret.
+    `keys`: what we sign with and know the channel by, where it asks for more than a shared secret. `account`: by what
+    it knows us.
     `connect_ms` bounds the connection, `read_ms` each wait for more bytes, `total_ms` the whole conversation.
     """
 
@@ -28,6 +31,7 @@ class ChannelSettings(Struct, frozen=True):
     secret: Secret
     adapter: str = "card_simulator"
     keys: Keyring | None = None
+    account: str = ""
     connect_ms: int = 1_000
     read_ms: int = 2_000
     total_ms: int = 5_000
@@ -47,13 +51,15 @@ def _card_simulator(settings: ChannelSettings) -> Channel:
 
 
 def _bank_redirect(settings: ChannelSettings) -> Channel:
-    if settings.keys is None:
-        raise ValueError(f"the channel {settings.name} signs with key pairs")
-    return BankRedirect(settings.name, settings.keys)
+    return BankRedirect(settings.name, _ring(settings))
 
 
 def _carrier(settings: ChannelSettings) -> Channel:
     return Carrier(settings.name, settings.secret)
+
+
+def _alipay(settings: ChannelSettings) -> Channel:
+    return Alipay(settings.name, _ring(settings), settings.account, _now)
 
 
 # A new kind of channel is one adapter file and one line here.
@@ -61,17 +67,28 @@ ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
     "card_simulator": _card_simulator,
     "bank_redirect": _bank_redirect,
     "carrier": _carrier,
+    "alipay": _alipay,
 }
 
 # Those that sign with key pairs.
-KEYED = frozenset({"bank_redirect"})
+KEYED = frozenset({"bank_redirect", "alipay"})
+
+
+def _ring(settings: ChannelSettings) -> Keyring:
+    if settings.keys is None:
+        raise ValueError(f"the channel {settings.name} signs with key pairs")
+    return settings.keys
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def settings_of(terms: ChannelTerms, base_url: str, folder: Path) -> ChannelSettings:
     """A channel at this address with the key material in this folder, made by whoever comes first."""
     secret = secret_from_file(folder / f"{terms.name}.secret")
     keys = our_ring(folder, terms.name) if terms.adapter in KEYED else None
-    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys)
+    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys, terms.account)
 
 
 class Registry:

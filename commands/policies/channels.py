@@ -19,6 +19,8 @@ class ChannelTerms(msgspec.Struct, frozen=True):
     methods: tuple[str, ...]
     fee_bps: int
     adapter: str = "card_simulator"
+    account: str = ""
+    """By what the channel knows us, where it asks: a merchant's or an application's number."""
     currencies: tuple[str, ...] = ()
     minimum: int = 1
     maximum: int | None = None
@@ -92,6 +94,15 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         maximum=30_000,
         voids=True,
         settles_after_days=60,
+    ),
+    ChannelTerms(
+        "alipay",
+        methods=("alipay",),
+        fee_bps=60,
+        adapter="alipay",
+        account="2021000000000001",
+        currencies=("CNY",),
+        voids=True,
     ),
 )
 

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from commands.channels.requests import Errand
 from commands.processes.intents import INTENTS, OUTCOMES, closed_by, intent_of
-from commands.processes.next_steps import Call, Step
+from commands.processes.next_steps import UNRESOLVED_AFTER_TRIES, Call, Step
 from ledger.events.event import Recorded
 from ledger.store.append import recorded
 from ledger.store.connection import in_book
@@ -77,6 +77,13 @@ _NUDGE = """
 UPDATE {schema}.channel_calls SET next_at = claimed_until
  WHERE subject = %s AND state = 'sent' AND next_at > greatest(now(), claimed_until)
    AND claimed_at < now() - interval '500 milliseconds'
+"""
+_UNRESOLVED = """
+SELECT id, kind, subject, channel, tries, last_answer, next_at
+  FROM {schema}.channel_calls
+ WHERE state <> 'done' AND tries >= %s AND id > %s AND coalesce(last_answer, '') NOT IN ('ActionRequired', 'Authorized')
+ ORDER BY id
+ LIMIT %s
 """
 _HINT = SQL("NOTIFY {schema}, {words}")
 
@@ -167,6 +174,24 @@ async def seconds_to_next(connection: AsyncConnection[Any], book: str) -> float 
     """How long until a call falls due, negative if it is overdue; None when nothing is open."""
     (seconds,) = await _one(connection, _NEXT, book)
     return None if seconds is None else float(seconds)
+
+
+class OpenCall(msgspec.Struct, frozen=True):
+    """A call whose outcome nobody knows, as it is shown; `errand` says what the channel was asked for."""
+
+    id: str
+    errand: str
+    payment: str
+    channel: str
+    tries: int
+    last_answer: str | None
+    next_try_at: datetime
+
+
+async def unresolved(connection: AsyncConnection[Any], book: str, *, after: str, limit: int) -> list[OpenCall]:
+    """At most `limit` calls behind an id that were asked about so often that somebody has to look at them."""
+    cursor = await connection.execute(in_book(_UNRESOLVED, book), (UNRESOLVED_AFTER_TRIES, after, limit))
+    return [OpenCall(*row) for row in await cursor.fetchall()]
 
 
 async def nudge(connection: AsyncConnection[Any], book: str, subject: str) -> bool:

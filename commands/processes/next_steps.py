@@ -31,6 +31,9 @@ State = Literal["due", "sent", "done"]
 
 # How long to wait before the n-th question; the last one goes on for ever.
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+# What nobody knows after so many questions, about an hour, is for people to look at; it is asked on, more rarely.
+UNRESOLVED_AFTER_TRIES = 60
+PAUSE_WHEN_UNRESOLVED_S = 900.0
 # A request may still be on its way when the channel is first asked: it is believed the second time.
 NOT_FOUND_IS_BELIEVED_AFTER = 2
 # The word for an answer of that kind in the work list.
@@ -50,6 +53,11 @@ class Call(msgspec.Struct, frozen=True):
     not_found: int
     last_answer: str | None
 
+    @property
+    def kind(self) -> str:
+        """The errand's own word, such as `charge`."""
+        return str(self.request.__struct_config__.tag)
+
 
 class Step(msgspec.Struct, frozen=True):
     """What becomes of the call: its state, the pause before it is taken up again, and what is recorded."""
@@ -67,7 +75,16 @@ def question_of(call: Call) -> ChannelRequest:
 
 
 def pause_s(tries: int) -> float:
-    return PAUSES_S[min(tries, len(PAUSES_S) - 1)]
+    return PAUSE_WHEN_UNRESOLVED_S if tries >= UNRESOLVED_AFTER_TRIES else PAUSES_S[min(tries, len(PAUSES_S) - 1)]
+
+
+def becomes_unresolved(call: Call, step: Step) -> bool:
+    """Whether this is the question after which an unknown outcome is for people to see: an outcome is never guessed."""
+    return step.state == "sent" and call.tries < UNRESOLVED_AFTER_TRIES <= step.tries and not _is_the_payer_s_turn(call)
+
+
+def _is_the_payer_s_turn(call: Call) -> bool:
+    return call.last_answer in (ACTION_REQUIRED, AUTHORIZED)
 
 
 def ask_again(call: Call, *, not_found: int = 0, record: Verdict | None = None) -> Step:

@@ -21,17 +21,19 @@ from commands.channels.dispatcher import Dispatcher
 from commands.channels.registry import Registry
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Part, own_envelope
+from commands.errands import ReportUnresolved
 from commands.handler import Handler
 from commands.processes import channel_calls
 from commands.processes.channel_calls import Claim
 from commands.processes.circuit_watch import CircuitWatch
 from commands.processes.fund_releases import DueReleases, no_releases, release_funds
 from commands.processes.interest import charge_interest, owing
-from commands.processes.next_steps import Step, ask_again, question_of, step_after
+from commands.processes.next_steps import Step, ask_again, becomes_unresolved, question_of, step_after
 from commands.processes.timers import DueHolds, DuePayments, expire_holds, expire_payments, keep_dates, no_payments
 from commands.submitting import submit
 from commands.writer import Writers
 from ledger.errors import ChannelNotFound, Refusal
+from ledger.ids import stream_of
 from ledger.store.append import Appender
 from ledger.store.connection import Database, in_book
 from ledger.store.schema import schema_of
@@ -242,6 +244,8 @@ class Worker:
             logger.exception("the call %s of %s is for a channel that is not configured", call.id, book)
             verdict = NotSent("the channel is not configured")
         step = step_after(call, verdict)
+        if becomes_unresolved(call, step):
+            await self._report(book, held, _word(verdict), step.tries)
         if step.record is None:
             return step, _word(verdict)
         refusal = await self._record(book, held, step.record)
@@ -250,6 +254,20 @@ class Worker:
         # What a channel says is true whether we can take it now or not: ask for it again.
         logger.error("what became of %s in %s was refused: %s", call.id, book, refusal.detail)
         return ask_again(call), f"refused: {refusal.code()}"
+
+    async def _report(self, book: str, held: Claim, answer: str, tries: int) -> None:
+        """Put on record, once, that nobody knows; the list of open calls tells it in any case."""
+        call = held.call
+        stream = stream_of(call.request.subject) or call.request.subject
+        command = ReportUnresolved(call.id, stream, call.channel, call.kind, tries, answer)
+        envelope = own_envelope(
+            f"unresolved/{call.id}", actor="worker", correlation=held.correlation, causation=held.causation
+        )
+        with suppress(Refusal):
+            reported = await submit(self._writers, book, Part(envelope, command))
+            if reported.error is not None:
+                raise reported.error
+        logger.warning("nobody knows what became of %s in %s: %s", call.id, book, answer)
 
     async def _record(self, book: str, held: Claim, verdict: Verdict) -> Refusal | None:
         """Have it taken into the log; the refusal, if it was refused. Raises a decider's bug."""

@@ -56,7 +56,10 @@ class PaymentUnfrozenInWallet(Event, frozen=True, omit_defaults=True):
 
 
 class PaymentCapturedFromWallet(Event, frozen=True, omit_defaults=True):
-    """`amount` of what was set aside is the merchant's, less `fee`; `unfrozen` goes back to the customer."""
+    """`amount` of what was set aside is the merchant's, less `fee` and `tax`; `unfrozen` goes back to the customer.
+
+    `subsidy` comes on top of it; `invoiced`: fee and tax stand as an invoice.
+    """
 
     topic: ClassVar[str] = "payments.captured_from_wallet.v1"
 
@@ -69,6 +72,9 @@ class PaymentCapturedFromWallet(Event, frozen=True, omit_defaults=True):
     fee: int
     unfrozen: int = 0
     final: bool = False
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0
 
 
 class CaptureRequested(Event, frozen=True, omit_defaults=True):

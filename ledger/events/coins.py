@@ -60,6 +60,8 @@ class PaymentPaidInCoins(Event, frozen=True, omit_defaults=True):
     applied: int
     from_unapplied: int = 0
     excess: int = 0
+    tax: int = 0
+    invoiced: bool = False
 
 
 class PaymentCoinsReversed(Event, frozen=True):

@@ -11,11 +11,17 @@ def merchant_stream(merchant: str) -> str:
     return f"merchant/{merchant}"
 
 
-class FeeTerms(msgspec.Struct, frozen=True):
-    """What the merchant pays for a payment: ten-thousandths of the amount plus a fixed number of minor units."""
+class FeeTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the merchant pays for a payment: ten-thousandths of the amount plus a fixed number of minor units.
+
+    On top of it comes tax, `tax_bps` ten-thousandths of the fee. `invoiced`: it is not taken from what was sold, but
+    stands as an invoice (gross model).
+    """
 
     percent_bps: int
     fixed: int
+    tax_bps: int = 0
+    invoiced: bool = False
 
 
 class SettlementTerms(msgspec.Struct, frozen=True):

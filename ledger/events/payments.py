@@ -8,6 +8,12 @@ import msgspec
 from ledger.events.event import Event
 
 
+# Who pays a discount.
+PLATFORM = "platform"
+MERCHANT = "merchant"
+CHANNEL = "channel"
+
+
 def attempt_id(order: str, number: int) -> str:
     """What a channel knows the n-th attempt for a payment or a top-up by: `pay_…-1`."""
     return f"{order}-{number}"
@@ -42,8 +48,22 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
     quote: str = ""
 
 
+class Discount(msgspec.Struct, frozen=True):
+    """What the payer does not have to pay of a price, in minor units, and who pays it: platform, merchant or channel.
+
+    What the platform pays is a cost of ours. A channel pays us the whole price, whatever it takes of the payer.
+    """
+
+    amount: int
+    paid_by: str
+
+
 class PaymentCreated(Event, frozen=True, omit_defaults=True):
-    """An order to pay was accepted; nothing has moved. `fee` is what the merchant will pay, in minor units."""
+    """An order to pay was accepted; nothing has moved. `fee` is what the merchant will pay, in minor units.
+
+    `tax` comes on top of the fee; `invoiced`: both are not taken from what was sold. `amount` is what is to be paid:
+    less than the price by a discount of the merchant or the platform.
+    """
 
     topic: ClassVar[str] = "payments.created.v1"
 
@@ -68,6 +88,21 @@ class PaymentCreated(Event, frozen=True, omit_defaults=True):
     exchange: Exchange | None = None
     """Of a foreign payment, what the merchant is owed, and then `fee` is in that currency; of a payment in coins, what
     the payer sends."""
+    tax: int = 0
+    invoiced: bool = False
+    discount: Discount | None = None
+
+    @property
+    def price(self) -> int:
+        """What was asked for before the discount, in minor units."""
+        lowered = self.discount is not None and self.discount.paid_by != CHANNEL
+        return self.amount + (self.discount.amount if self.discount is not None and lowered else 0)
+
+    @property
+    def subsidy(self) -> int:
+        """What we pay in the payer's stead, in minor units: the merchant is owed it as well."""
+        discount = self.discount
+        return discount.amount if discount is not None and discount.paid_by == PLATFORM else 0
 
 
 class PaymentRiskAssessed(Event, frozen=True, omit_defaults=True):
@@ -171,8 +206,9 @@ class PaymentAttemptDeclined(Event, frozen=True, omit_defaults=True):
 class PaymentCaptured(Event, frozen=True, omit_defaults=True):
     """The channel took `amount` for us: the merchant is owed it less `fee`; `channel_fee` is what the contract says.
 
-    Of a mixed payment, `from_wallet` minor units that were frozen in the customer's wallet come on top of it. With an
-    `exchange` the merchant is owed that much, less `fee` of that currency.
+    Of a mixed payment, `from_wallet` minor units that were frozen in the customer's wallet come on top of it, and so
+    does the `subsidy` that we pay in the payer's stead. With an `exchange` the merchant is owed that much, less `fee`
+    of that currency. With the fee comes `tax` on it; `invoiced`: both stand as an invoice.
     """
 
     topic: ClassVar[str] = "payments.captured.v1"
@@ -194,10 +230,16 @@ class PaymentCaptured(Event, frozen=True, omit_defaults=True):
     released: int = 0
     """How much of what was held it was: 0 where nothing was held."""
     final: bool = False
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0
 
 
 class PaymentPaidFromWallet(Event, frozen=True, omit_defaults=True):
-    """`amount` went from the customer's wallet to the merchant, less `fee`: final at once."""
+    """`amount` went from the customer's wallet to the merchant, less `fee` and `tax`: final at once.
+
+    `subsidy` comes on top of it; `invoiced`: fee and tax stand as an invoice.
+    """
 
     topic: ClassVar[str] = "payments.paid_from_wallet.v1"
 
@@ -207,6 +249,9 @@ class PaymentPaidFromWallet(Event, frozen=True, omit_defaults=True):
     amount: int
     currency: str
     fee: int
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0
 
 
 class PaymentWalletFrozen(Event, frozen=True, omit_defaults=True):
@@ -230,7 +275,10 @@ class PaymentWalletUnfrozen(Event, frozen=True, omit_defaults=True):
 
 
 class PaymentPaidOnCredit(Event, frozen=True, omit_defaults=True):
-    """We lent the customer `amount`, and owe it to the merchant less `fee`: final at once."""
+    """We lent the customer `amount`, and owe it to the merchant less `fee` and `tax`: final at once.
+
+    `subsidy` comes on top of it; `invoiced`: fee and tax stand as an invoice.
+    """
 
     topic: ClassVar[str] = "payments.paid_on_credit.v1"
 
@@ -240,6 +288,9 @@ class PaymentPaidOnCredit(Event, frozen=True, omit_defaults=True):
     amount: int
     currency: str
     fee: int
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0
 
 
 class PaymentFailed(Event, frozen=True, omit_defaults=True):

@@ -27,7 +27,8 @@ class RefundRequested(Event, frozen=True, omit_defaults=True):
     `from_available` of it were released to the merchant already; the rest comes out of sales that are still pending.
 
     Of a mixed payment, `to_wallet` minor units go into the customer's wallet once the channel gave `amount` back. With
-    `exchange` the merchant pays in its own currency, and `short` is 0.
+    `exchange` the merchant pays in its own currency, and `short` is 0. `subsidy` comes back to us, who had paid it in
+    the payer's stead. `collected`: `merchant` names the principal that the money was collected for.
     """
 
     topic: ClassVar[str] = "refunds.requested.v1"
@@ -46,6 +47,8 @@ class RefundRequested(Event, frozen=True, omit_defaults=True):
     customer: str | None = None
     exchange: ExchangedBack | None = None
     from_available: int = 0
+    subsidy: int = 0
+    collected: bool = False
 
 
 class RefundUnanswered(Event, frozen=True, omit_defaults=True):
@@ -88,10 +91,12 @@ class RefundFailed(Event, frozen=True, omit_defaults=True):
     exchange: ExchangedBack | None = None
     channel: str = ""
     from_available: int = 0
+    subsidy: int = 0
+    collected: bool = False
 
 
 class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
-    """`amount` went from the merchant back to the customer's wallet: final at once."""
+    """`amount` went from the merchant back to the customer's wallet, and `subsidy` back to us: final at once."""
 
     topic: ClassVar[str] = "refunds.paid_to_wallet.v1"
 
@@ -104,10 +109,14 @@ class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
     short: int
     reason: str
     from_available: int = 0
+    subsidy: int = 0
 
 
 class RefundPaidToCredit(Event, frozen=True, omit_defaults=True):
-    """`amount` of a purchase on credit went back: `principal` of it pays the debt, the rest goes into the wallet."""
+    """`amount` of a purchase on credit went back: `principal` of it pays the debt, the rest goes into the wallet.
+
+    `subsidy` comes back to us.
+    """
 
     topic: ClassVar[str] = "refunds.paid_to_credit.v1"
 
@@ -121,6 +130,7 @@ class RefundPaidToCredit(Event, frozen=True, omit_defaults=True):
     short: int
     reason: str
     from_available: int = 0
+    subsidy: int = 0
 
 
 class RefundUnapplied(Event, frozen=True, omit_defaults=True):

@@ -76,3 +76,6 @@ class PaymentRevoked(Event, frozen=True, omit_defaults=True):
     channel_fee: int
     reverses: str
     reopened: int = 0
+    tax: int = 0
+    invoiced: bool = False
+    subsidy: int = 0

@@ -150,6 +150,10 @@ def capture_declined(payment: Payment, event: CaptureDeclined, recorded: Recorde
     return with_capture(payment, event.id, lambda one: replace(one, status=REFUSED, group=event.group))
 
 
+def _taken(payment: Payment, amount: int, subsidy: int) -> Payment:
+    return replace(payment, captured=payment.captured + amount, subsidized=payment.subsidized + subsidy)
+
+
 def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Payment:
     def change(capture: Capture) -> Capture:
         return replace(
@@ -159,6 +163,9 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
             final=event.final,
             reference=event.channel_reference,
             fee=event.fee,
+            tax=event.tax,
+            invoiced=event.invoiced,
+            subsidy=event.subsidy,
             channel_fee=event.channel_fee,
             released=event.released,
             taken_at=recorded.recorded_at,
@@ -174,7 +181,7 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
         paid = payments.captured(payment, event, recorded)
         return standing(with_authorization(replace(paid, captures=(*payment.captures, charge)), take))
     known = with_capture(payment, event.capture, change)
-    return standing(replace(with_authorization(known, take), captured=payment.captured + event.amount))
+    return standing(with_authorization(_taken(known, event.amount, event.subsidy), take))
 
 
 def captured_from_wallet(payment: Payment, event: PaymentCapturedFromWallet, recorded: Recorded) -> Payment:
@@ -186,6 +193,9 @@ def captured_from_wallet(payment: Payment, event: PaymentCapturedFromWallet, rec
         status=DONE,
         final=event.final,
         fee=event.fee,
+        tax=event.tax,
+        invoiced=event.invoiced,
+        subsidy=event.subsidy,
         released=event.amount,
         taken_at=at,
         entry=recorded.entry_id,
@@ -194,7 +204,7 @@ def captured_from_wallet(payment: Payment, event: PaymentCapturedFromWallet, rec
     def take(held: Authorization) -> Authorization:
         return replace(_let_go(held, event.amount + event.unfrozen), finished=held.finished or event.final)
 
-    known = replace(payment, captures=(*payment.captures, capture), captured=payment.captured + event.amount)
+    known = _taken(replace(payment, captures=(*payment.captures, capture)), event.amount, event.subsidy)
     return standing(with_authorization(known, take))
 
 
@@ -233,7 +243,7 @@ def revoked(payment: Payment, event: PaymentRevoked, recorded: Recorded) -> Paym
     def reopen(held: Authorization) -> Authorization:
         return replace(held, open=held.open + event.reopened, finished=finished)
 
-    return standing(replace(with_authorization(known, reopen), captured=payment.captured - event.amount))
+    return standing(with_authorization(_taken(known, -event.amount, -event.subsidy), reopen))
 
 
 # --- more, and for longer -------------------------------------------------------------------------------------------

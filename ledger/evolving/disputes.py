@@ -81,7 +81,7 @@ def contradicted(payment: Payment, event: DisputeContradicted, recorded: Recorde
 
 def funds_taken(payment: Payment, event: DisputeFundsTaken, recorded: Recorded) -> Payment:
     def change(dispute: Dispute) -> Dispute:
-        return replace(dispute, money=TAKEN, share=event.share, fee=dispute.fee + event.fee)
+        return replace(dispute, money=TAKEN, was_taken=True, share=event.share, fee=dispute.fee + event.fee)
 
     return _with_dispute(payment, event.id, recorded, change)
 

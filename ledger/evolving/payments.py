@@ -90,13 +90,15 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
         status=SUCCEEDED,
         action=None,
         captured=payment.captured + event.amount + event.from_wallet,
+        subsidized=payment.subsidized + event.subsidy,
         frozen=payment.frozen - event.from_wallet,
         from_wallet=payment.from_wallet + event.from_wallet,
     )
 
 
 def paid_from_wallet(payment: Payment, event: PaymentPaidFromWallet, recorded: Recorded) -> Payment:
-    return replace(payment, status=SUCCEEDED, captured=payment.captured + event.amount)
+    paid, subsidized = payment.captured + event.amount, payment.subsidized + event.subsidy
+    return replace(payment, status=SUCCEEDED, captured=paid, subsidized=subsidized)
 
 
 def receipt_unapplied(payment: Payment, event: PaymentReceiptUnapplied, recorded: Recorded) -> Payment:

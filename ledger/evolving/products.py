@@ -18,7 +18,8 @@ def wallet_unfrozen(payment: Payment, event: PaymentWalletUnfrozen, recorded: Re
 
 
 def paid_on_credit(payment: Payment, event: PaymentPaidOnCredit, recorded: Recorded) -> Payment:
-    return replace(payment, status=SUCCEEDED, captured=payment.captured + event.amount)
+    paid, subsidized = payment.captured + event.amount, payment.subsidized + event.subsidy
+    return replace(payment, status=SUCCEEDED, captured=paid, subsidized=subsidized)
 
 
 def exchange_settled(payment: Payment, event: FxSettled, recorded: Recorded) -> Payment:

@@ -38,6 +38,7 @@ def requested(payment: Payment, event: RefundRequested, recorded: Recorded) -> P
         event.channel,
         to_wallet=event.to_wallet,
         from_available=event.from_available,
+        subsidy=event.subsidy,
         exchange=event.exchange,
     )
     return replace(payment, refunds=(*payment.refunds, refund))
@@ -53,6 +54,7 @@ def paid_at_once(payment: Payment, event: RefundPaidToWallet | RefundPaidToCredi
         recorded.position,
         status=SUCCEEDED,
         from_available=event.from_available,
+        subsidy=event.subsidy,
     )
     return replace(payment, refunds=(*payment.refunds, refund))
 

@@ -1,4 +1,4 @@
-"""Authorizations: what is held, taken of it, let go and revoked (chart rows A2, A3, A4, B10, F2, F4).
+"""Authorizations: what is held, taken of it, let go and revoked (chart rows A2, A3, A4, B10, F2).
 
 What a channel holds is memo only: it is neither ours nor owed. What is frozen in a wallet is real.
 """
@@ -8,8 +8,7 @@ from ledger.chart import (
     authorized_contra,
     channel_fee,
     channel_receivable,
-    merchant_fee,
-    merchant_pending,
+    subsidy,
     wallet_available,
     wallet_frozen,
 )
@@ -18,12 +17,12 @@ from ledger.events.authorizations import (
     AuthorizationIncremented,
     AuthorizationReleased,
     PaymentAuthorized,
-    PaymentCapturedFromWallet,
     PaymentFrozenInWallet,
     PaymentUnfrozenInWallet,
 )
 from ledger.events.voids import AuthorizationVoided, PaymentRevoked
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.payments import DISCOUNT, owed_to_merchant
 from ledger.posting_rules.transfers import Rules
 
 
@@ -44,19 +43,30 @@ def let_go(event: AuthorizationVoided | AuthorizationExpired | AuthorizationRele
     return entry_of(*opposite(memo(event.channel, event.amount, event.currency))) if event.amount else None
 
 
-def revoked(event: PaymentRevoked) -> JournalEntry:
-    """B10: the full opposite of A5 and A6. What is held again is memo again."""
-    currency = event.currency
-    merchant, receivable = merchant_pending(event.merchant, currency), channel_receivable(event.channel, currency)
-    return entry_of(
-        debit(merchant, event.amount, currency),
-        debit(merchant_fee(event.product, currency), event.fee, currency),
+def taken_back(event: PaymentRevoked) -> tuple[Posting, ...]:
+    """The full opposite of A5 and A6, with A13 and A14."""
+    currency, receivable = event.currency, channel_receivable(event.channel, event.currency)
+    owed = owed_to_merchant(
+        event.merchant,
+        event.product,
+        event.amount + event.subsidy,
+        event.fee,
+        currency,
+        tax=event.tax,
+        invoiced=event.invoiced,
+    )
+    return (
+        *opposite(owed),
         debit(receivable, event.channel_fee, currency),
         credit(receivable, event.amount, currency),
-        credit(merchant, event.fee, currency),
+        credit(subsidy(DISCOUNT, currency), event.subsidy, currency),
         credit(channel_fee(event.channel, currency), event.channel_fee, currency),
-        *memo(event.channel, event.reopened, currency),
     )
+
+
+def revoked(event: PaymentRevoked) -> JournalEntry:
+    """B10. What is held again is memo again."""
+    return entry_of(*taken_back(event), *memo(event.channel, event.reopened, event.currency))
 
 
 def frozen(event: PaymentFrozenInWallet) -> JournalEntry:
@@ -77,18 +87,6 @@ def unfrozen(event: PaymentUnfrozenInWallet) -> JournalEntry | None:
     )
 
 
-def captured_from_wallet(event: PaymentCapturedFromWallet) -> JournalEntry:
-    """F4, with the merchant's fee as in F3."""
-    merchant, currency = merchant_pending(event.merchant, event.currency), event.currency
-    return entry_of(
-        debit(wallet_frozen(event.customer, currency), event.amount + event.unfrozen, currency),
-        credit(merchant, event.amount, currency),
-        credit(wallet_available(event.customer, currency), event.unfrozen, currency),
-        debit(merchant, event.fee, currency),
-        credit(merchant_fee(event.product, currency), event.fee, currency),
-    )
-
-
 ENTRY_RULES: Rules = {
     PaymentAuthorized: held,
     AuthorizationIncremented: held,
@@ -98,5 +96,4 @@ ENTRY_RULES: Rules = {
     PaymentRevoked: revoked,
     PaymentFrozenInWallet: frozen,
     PaymentUnfrozenInWallet: unfrozen,
-    PaymentCapturedFromWallet: captured_from_wallet,
 }

@@ -38,7 +38,15 @@ def _paid(event: PaymentPaidInCoins) -> tuple[Posting, ...]:
         credit(fx_position(event.channel, units, coin), event.applied + event.from_unapplied, coin),
         credit(apart, event.excess, coin),
         debit(fx_position(event.channel, units, event.currency), event.amount, event.currency),
-        *owed_to_merchant(event.merchant, event.product, event.amount, event.fee, event.currency),
+        *owed_to_merchant(
+            event.merchant,
+            event.product,
+            event.amount,
+            event.fee,
+            event.currency,
+            tax=event.tax,
+            invoiced=event.invoiced,
+        ),
         debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
         credit(receivable, event.channel_fee, event.currency),
     )

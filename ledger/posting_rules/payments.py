@@ -1,6 +1,6 @@
 """Payments: what a capture, a payment from a wallet or on credit and an unapplied receipt post.
 
-Rows A5 and A6, F3, F8 with its F2, G1, I1, J1, J4 of the table of events.
+Rows A5 and A6, A13, A14, F3, F4, F8 with its F2, G1, I1, J1, J4 of the table of events.
 """
 
 from ledger.chart import (
@@ -10,12 +10,16 @@ from ledger.chart import (
     channel_receivable,
     credit_principal,
     fx_position,
+    invoiced_fees,
     merchant_fee,
-    merchant_pending,
+    sales,
+    subsidy,
+    tax_payable,
     unapplied_receipts,
     wallet_available,
     wallet_frozen,
 )
+from ledger.events.authorizations import PaymentCapturedFromWallet
 from ledger.events.payments import (
     Exchange,
     PaymentCaptured,
@@ -28,14 +32,39 @@ from ledger.events.payments import (
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
 from ledger.posting_rules.transfers import Rules
 
+# The cause of what we pay in a payer's stead.
+DISCOUNT = "discount"
 
-def owed_to_merchant(merchant: str, product: str, amount: int, fee: int, currency: str) -> tuple[Posting, ...]:
-    """Gross legs, never netted, so that gross and fee can each be read."""
-    pending = merchant_pending(merchant, currency)
+
+def owed_to_merchant(
+    merchant: str, product: str, amount: int, fee: int, currency: str, *, tax: int = 0, invoiced: bool = False
+) -> tuple[Posting, ...]:
+    """Gross legs, never netted, so that gross, fee and tax can each be read; of an invoiced fee those of A13."""
+    owed = sales(product, merchant, currency)
     return (
-        credit(pending, amount, currency),
-        debit(pending, fee, currency),
+        credit(owed, amount, currency),
+        debit(invoiced_fees(product, merchant, currency) if invoiced else owed, fee + tax, currency),
         credit(merchant_fee(product, currency), fee, currency),
+        credit(tax_payable(currency), tax, currency),
+    )
+
+
+Sold = PaymentPaidFromWallet | PaymentPaidOnCredit | PaymentCapturedFromWallet
+
+
+def _sold(event: Sold) -> tuple[Posting, ...]:
+    """What the merchant is owed for what was paid from within the house; what we pay in the payer's stead is A14."""
+    return (
+        debit(subsidy(DISCOUNT, event.currency), event.subsidy, event.currency),
+        *owed_to_merchant(
+            event.merchant,
+            event.product,
+            event.amount + event.subsidy,
+            event.fee,
+            event.currency,
+            tax=event.tax,
+            invoiced=event.invoiced,
+        ),
     )
 
 
@@ -49,17 +78,20 @@ def exchanged(channel: str, amount: int, currency: str, into: Exchange) -> tuple
 
 
 def captured(event: PaymentCaptured) -> JournalEntry:
-    """A5 and A6; F8 where a part comes from a wallet; I1 where the merchant is owed in another currency."""
+    """A5 and A6; A13 of an invoiced fee, A14 of a discount that we pay; F8 where a part comes from a wallet.
+
+    I1 where the merchant is owed in another currency.
+    """
     receivable = channel_receivable(event.channel, event.currency)
-    whole, into = event.amount + event.from_wallet, event.exchange
-    if into is None:
-        owed = owed_to_merchant(event.merchant, event.product, whole, event.fee, event.currency)
-    else:
-        owed = exchanged(event.channel, whole, event.currency, into) + owed_to_merchant(
-            event.merchant, event.product, into.amount, event.fee, into.currency
-        )
+    whole, into = event.amount + event.from_wallet + event.subsidy, event.exchange
+    crossing = () if into is None else exchanged(event.channel, whole, event.currency, into)
+    amount, currency = (whole, event.currency) if into is None else (into.amount, into.currency)
+    owed = crossing + owed_to_merchant(
+        event.merchant, event.product, amount, event.fee, currency, tax=event.tax, invoiced=event.invoiced
+    )
     return entry_of(
         debit(receivable, event.amount, event.currency),
+        debit(subsidy(DISCOUNT, event.currency), event.subsidy, event.currency),
         debit(wallet_frozen(event.customer or "", event.currency), event.from_wallet, event.currency),
         *owed,
         debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
@@ -74,7 +106,7 @@ def paid_from_wallet(event: PaymentPaidFromWallet) -> JournalEntry:
     """F3: no channel, no report line."""
     return entry_of(
         debit(wallet_available(event.customer, event.currency), event.amount, event.currency),
-        *owed_to_merchant(event.merchant, event.product, event.amount, event.fee, event.currency),
+        *_sold(event),
     )
 
 
@@ -82,7 +114,16 @@ def paid_on_credit(event: PaymentPaidOnCredit) -> JournalEntry:
     """G1."""
     return entry_of(
         debit(credit_principal(event.customer, event.currency), event.amount, event.currency),
-        *owed_to_merchant(event.merchant, event.product, event.amount, event.fee, event.currency),
+        *_sold(event),
+    )
+
+
+def captured_from_wallet(event: PaymentCapturedFromWallet) -> JournalEntry:
+    """F4, with the merchant's fee as in F3."""
+    return entry_of(
+        debit(wallet_frozen(event.customer, event.currency), event.amount + event.unfrozen, event.currency),
+        credit(wallet_available(event.customer, event.currency), event.unfrozen, event.currency),
+        *_sold(event),
     )
 
 
@@ -118,6 +159,7 @@ ENTRY_RULES: Rules = {
     PaymentCaptured: captured,
     PaymentPaidFromWallet: paid_from_wallet,
     PaymentPaidOnCredit: paid_on_credit,
+    PaymentCapturedFromWallet: captured_from_wallet,
     PaymentWalletFrozen: wallet_part_frozen,
     PaymentWalletUnfrozen: wallet_part_unfrozen,
     PaymentReceiptUnapplied: receipt_unapplied,

@@ -4,6 +4,7 @@ Rows B1, B2, B3, B5, F5, G4 and J1's mirror of the table of events; of a foreign
 """
 
 from ledger.chart import (
+    agency_balance,
     channel_receivable,
     credit_principal,
     fx_position,
@@ -11,6 +12,7 @@ from ledger.chart import (
     merchant_pending,
     merchant_receivable,
     refund_in_transit,
+    subsidy,
     suspense_debit,
     wallet_available,
 )
@@ -23,6 +25,7 @@ from ledger.events.refunds import (
     RefundUnapplied,
 )
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.payments import DISCOUNT
 from ledger.posting_rules.transfers import Rules
 
 
@@ -37,11 +40,22 @@ def _taken_from_merchant(
     )
 
 
+def _ours_again(
+    event: RefundRequested | RefundFailed | RefundPaidToWallet | RefundPaidToCredit,
+) -> tuple[Posting, ...]:
+    """A14 the other way round: of a discount that we paid, what goes with the part that is given back."""
+    return (credit(subsidy(DISCOUNT, event.currency), event.subsidy, event.currency),)
+
+
 def _given_up(event: RefundRequested | RefundFailed, channel: str) -> tuple[Posting, ...]:
     """What the merchant gives up, in its own currency, and what it is worth in the payment's."""
     whole, currency, back = event.amount + event.to_wallet, event.currency, event.exchange
+    if event.collected:
+        return (debit(agency_balance(event.merchant, currency), whole + event.subsidy, currency), *_ours_again(event))
     if back is None:
-        return _taken_from_merchant(event.merchant, whole, event.short, currency, event.from_available)
+        cost = whole + event.subsidy
+        taken = _taken_from_merchant(event.merchant, cost, event.short, currency, event.from_available)
+        return (*taken, *_ours_again(event))
     units, cost = (currency, back.currency), back.cost
     return (
         *_taken_from_merchant(event.merchant, cost, back.short, back.currency, back.from_available),
@@ -78,10 +92,16 @@ def failed(event: RefundFailed) -> JournalEntry:
     )
 
 
+def _paid_by_merchant(event: RefundPaidToWallet | RefundPaidToCredit) -> tuple[Posting, ...]:
+    cost = event.amount + event.subsidy
+    taken = _taken_from_merchant(event.merchant, cost, event.short, event.currency, event.from_available)
+    return (*taken, *_ours_again(event))
+
+
 def paid_to_wallet(event: RefundPaidToWallet) -> JournalEntry:
     """F5."""
     return entry_of(
-        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency, event.from_available),
+        *_paid_by_merchant(event),
         credit(wallet_available(event.customer, event.currency), event.amount, event.currency),
     )
 
@@ -89,7 +109,7 @@ def paid_to_wallet(event: RefundPaidToWallet) -> JournalEntry:
 def paid_to_credit(event: RefundPaidToCredit) -> JournalEntry:
     """G4: the debt first, and what is left of the refund into the wallet."""
     return entry_of(
-        *_taken_from_merchant(event.merchant, event.amount, event.short, event.currency, event.from_available),
+        *_paid_by_merchant(event),
         credit(credit_principal(event.customer, event.currency), event.principal, event.currency),
         credit(wallet_available(event.customer, event.currency), event.amount - event.principal, event.currency),
     )

@@ -17,6 +17,7 @@ from ledger.events import (
     customers,
     disputes,
     entries,
+    errands,
     funds,
     fx,
     holds,
@@ -211,6 +212,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     webhooks.WebhookEndpointEnabled,
     webhooks.WebhookSecretRotated,
     webhooks.WebhookReplayRequested,
+    errands.ErrandUnresolved,
 )
 TOPICS: dict[str, type[Event]] = {event_type.topic: event_type for event_type in EVENT_TYPES}
 

@@ -7,6 +7,7 @@ from commands.merchants import CreateMerchant
 from commands.payments import CreatePayment, RecordAttemptResult
 from commands.refunds import RecordRefundResult, RequestRefund
 from commands.top_ups import RecordTopUpResult, RequestTopUp
+from ledger.declines import WAITING
 from ledger.events.merchants import FeeTerms
 from ledger.events.payments import Method, PaymentRouted
 from tests.commands.given import NOON
@@ -15,6 +16,8 @@ CHANNEL = "card_simulator"
 OTHER_CHANNEL = "card_simulator_b"
 CARD = Method("card", "tok_visa")
 WALLET = Method("wallet")
+# What follows for a payer while an outcome is not known.
+PATIENCE = {"type": "wait", "message": WAITING.en, "texts": {"en": WAITING.en, "zh": WAITING.zh}}
 
 RECEIVABLE = "sys:1110:card_simulator:eur"
 CHANNEL_FEE = "sys:5010:card_simulator:eur"

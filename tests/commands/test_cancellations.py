@@ -43,6 +43,7 @@ from tests.commands.stories import (
     PAID_BY_CARD,
     PAID_FROM_WALLET,
     PARTIES,
+    PATIENCE,
     UNAPPLIED,
     attempt_of,
     by_card,

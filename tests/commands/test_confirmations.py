@@ -15,7 +15,17 @@ from ledger.events.confirmations import PaymentConfirmationFailed, PaymentConfir
 from ledger.events.payments import PaymentActionRequired, PaymentAttemptDeclined, PaymentCaptured
 from ledger.payment_views import PaymentView, payment_view
 from tests.commands.given import NOON, Story, given
-from tests.commands.stories import CHANNEL, DECLINED, MERCHANT, PARTIES, UNAPPLIED, attempt_of, by_card, charged
+from tests.commands.stories import (
+    CHANNEL,
+    DECLINED,
+    MERCHANT,
+    PARTIES,
+    PATIENCE,
+    UNAPPLIED,
+    attempt_of,
+    by_card,
+    charged,
+)
 
 HALF_PAST = NOON + timedelta(minutes=30)
 SMS = ActionRequired("ch_1", "sms_code", data={"sent_to": "*** 678"})

@@ -55,6 +55,7 @@ from tests.commands.stories import (
     MERCHANT,
     PAID_BY_CARD,
     PARTIES,
+    PATIENCE,
     RECEIVABLE,
     ROUTED,
     UNAPPLIED,

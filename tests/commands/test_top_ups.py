@@ -31,6 +31,7 @@ from tests.commands.stories import (
     CHANNEL_FEE,
     DECLINED,
     PARTIES,
+    PATIENCE,
     RECEIVABLE,
     UNAPPLIED,
     WALLET,
@@ -52,9 +53,7 @@ def shown(story: Story) -> TopUpView:
 def test_a_top_up_is_an_intent_before_anything_is_sent() -> None:
     outcome = given(*PARTIES).when(ASKED)
     outcome.then(
-        TopUpRequested(
-            "top_1", "ann", 6_000, "EUR", CHANNEL, "top_1-1", "tok_visa", because="the first of 2 for card"
-        )
+        TopUpRequested("top_1", "ann", 6_000, "EUR", CHANNEL, "top_1-1", "tok_visa", because="the first of 2 for card")
     )
     outcome.answered(202, id="top_1", status="processing", next_action=PATIENCE, channel=CHANNEL, error=None)
     assert outcome.story.balances() == {}

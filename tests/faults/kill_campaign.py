@@ -14,7 +14,7 @@ from tests.faults.load import Client, fault_plan, furnish, raise_trouble
 from tests.faults.verdict import (
     judge_acknowledgements,
     judge_books,
-    judge_channel,
+    judge_channels,
     judge_views,
     log_of,
     undecided,
@@ -83,7 +83,7 @@ def _judge(house: FragileHouse, book: str, key: str, clients: list[Client], seed
     _wait_for_outcomes(house, book, key)
     log = judge_books(house.database, book)
     judge_acknowledgements(log, told)
-    judge_channel(log, house.simulator)
+    judge_channels(log, house.simulator)
     asker = Client(house.service, key, CLIENTS, seed, threading.Event())
     again = random.Random(seed).sample(told, min(len(told), _ASKED_AGAIN))
     for one in again:

@@ -161,13 +161,13 @@ class Service:
         finally:
             self._worker.start()
 
-    def run_ledger(self, *words: str, patience_s: float = 120) -> str:
-        """What the command line says on its standard output."""
+    def run_ledger(self, *words: str, patience_s: float = 120, status: int = 0) -> str:
+        """What the command line says on its standard output, when it ends with this status."""
         command = [sys.executable, "-P", "-m", "api.cli", *words]
         done = subprocess.run(
             command, cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True, timeout=patience_s
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         return done.stdout
 
     @staticmethod

@@ -26,7 +26,7 @@ def merchant(caller: Caller) -> str:
 # --- created first, begun later -------------------------------------------------------------------------------------
 
 
-def test_p2_created_then_confirmed_pays_once_and_a_second_time_is_refused(
+def test_p02_created_then_confirmed_pays_once_and_a_second_time_is_refused(
     service: Service, caller: Caller, merchant: str
 ) -> None:
     charges = service.charges()
@@ -41,7 +41,7 @@ def test_p2_created_then_confirmed_pays_once_and_a_second_time_is_refused(
     assert charged_at_the_channel(service, paid) == [6_000]
 
 
-def test_p2_twenty_confirmations_at_once_are_one_charge(service: Service, caller: Caller, merchant: str) -> None:
+def test_p02_twenty_confirmations_at_once_are_one_charge(service: Service, caller: Caller, merchant: str) -> None:
     created = order(caller, merchant, "tok_approved", confirm=False)
     replies = at_once(*[lambda: confirm(caller, created)] * 20)
     assert sorted({reply.status for reply in replies}) in ([200, 409], [202, 409])

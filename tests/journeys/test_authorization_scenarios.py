@@ -63,7 +63,7 @@ def requests_to_channel(service: Service) -> int:
     return sum(len(kind) for kind in books.values() if isinstance(kind, list))
 
 
-def test_p3_what_is_held_is_captured_whole(caller: Caller, merchant: str, hold: Hold) -> None:
+def test_p03_what_is_held_is_captured_whole(caller: Caller, merchant: str, hold: Hold) -> None:
     before = memo(caller)
     held = hold()
     assert (held["status"], held["amount_authorized"], held["amount_captured"]) == ("authorized", 6_000, 0)
@@ -79,7 +79,7 @@ def test_p3_what_is_held_is_captured_whole(caller: Caller, merchant: str, hold: 
     caller.post("/accounts", own).refused(422, "field_invalid")
 
 
-def test_p4_a_final_capture_of_a_part_lets_go_of_the_rest(caller: Caller, merchant: str, hold: Hold) -> None:
+def test_p04_a_final_capture_of_a_part_lets_go_of_the_rest(caller: Caller, merchant: str, hold: Hold) -> None:
     before = memo(caller)
     held = hold()
     taken = capture(caller, held, 4_000, final=True).done()
@@ -89,7 +89,7 @@ def test_p4_a_final_capture_of_a_part_lets_go_of_the_rest(caller: Caller, mercha
     assert problem["payment_status"] == "succeeded"
 
 
-def test_p5_captures_in_parts_and_not_one_unit_more(
+def test_p05_captures_in_parts_and_not_one_unit_more(
     service: Service, caller: Caller, merchant: str, hold: Hold
 ) -> None:
     held = hold()
@@ -107,7 +107,7 @@ def test_p5_captures_in_parts_and_not_one_unit_more(
     assert (requests_to_channel(service), owed(caller, merchant)) == (sent, 6_000 - 130)
 
 
-def test_p6_more_than_is_held_is_refused_and_nothing_is_sent(service: Service, caller: Caller, hold: Hold) -> None:
+def test_p06_more_than_is_held_is_refused_and_nothing_is_sent(service: Service, caller: Caller, hold: Hold) -> None:
     held = hold()
     sent = requests_to_channel(service)
     problem = capture(caller, held, 6_001).refused(422, "capture_exceeds_authorization")
@@ -117,7 +117,7 @@ def test_p6_more_than_is_held_is_refused_and_nothing_is_sent(service: Service, c
     assert (requests_to_channel(service), show(caller, held)["captures"]) == (sent, [])
 
 
-def test_p6_a_channel_may_allow_more_than_was_authorized(service: Service) -> None:
+def test_p06_a_channel_may_allow_more_than_was_authorized(service: Service) -> None:
     caller = service.caller(service.new_book())
     only_b = {"rules": [], "default": {"type": "priority", "channels": ["card_simulator_b"]}}
     caller.send("PUT", "/routing/rules", json=only_b, headers={"idempotency-key": fresh("key")}).done(200)
@@ -131,7 +131,7 @@ def test_p6_a_channel_may_allow_more_than_was_authorized(service: Service) -> No
     assert standing(caller, "sys:9010:card_simulator_b:eur") == [0]
 
 
-def test_p7_only_what_is_held_is_captured(caller: Caller, merchant: str, hold: Hold) -> None:
+def test_p07_only_what_is_held_is_captured(caller: Caller, merchant: str, hold: Hold) -> None:
     paid = caller.post("/payments", payment(merchant)).done()
     failed = hold("tok_do_not_honor")
     canceled = hold()
@@ -146,7 +146,7 @@ def test_p7_only_what_is_held_is_captured(caller: Caller, merchant: str, hold: H
     capture(caller, {"id": "pay_nobody"}).refused(404, "payment_not_found")
 
 
-def test_p8_a_void_once_and_only_of_what_is_held(caller: Caller, merchant: str, hold: Hold) -> None:
+def test_p08_a_void_once_and_only_of_what_is_held(caller: Caller, merchant: str, hold: Hold) -> None:
     before = memo(caller)
     held = hold()
     canceled = act(caller, held, "cancel", reason="changed their mind").done(200)
@@ -157,7 +157,7 @@ def test_p8_a_void_once_and_only_of_what_is_held(caller: Caller, merchant: str, 
     act(caller, paid, "cancel").refused(409, "payment_state_invalid")
 
 
-def test_p9_more_is_held_and_captured(caller: Caller, merchant: str, hold: Hold) -> None:
+def test_p09_more_is_held_and_captured(caller: Caller, merchant: str, hold: Hold) -> None:
     before = memo(caller)
     held = hold()
     raised = act(caller, held, "increment", amount=2_000).done()

@@ -60,7 +60,7 @@ def standing(caller: Caller, *accounts: str) -> list[int]:
     return [reply.body["posted"]["balance"] if reply.status == 200 else 0 for reply in found]
 
 
-def test_p1_a_sale_posts_the_gross_amount_the_fee_and_the_channels_fee(caller: Caller, merchant: str, pay: Pay) -> None:
+def test_p01_a_sale_posts_the_gross_amount_the_fee_and_the_channels_fee(caller: Caller, merchant: str, pay: Pay) -> None:
     accounts = (RECEIVABLE, f"sys:2110:{merchant}:eur", MERCHANT_FEE, CHANNEL_FEE)
     before = standing(caller, *accounts)
     paid = pay()

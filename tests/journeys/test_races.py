@@ -57,7 +57,7 @@ def test_c7_row_78_fifty_requests_with_one_key_have_one_effect(
 
 
 @pytest.mark.parametrize("servers", [1, 2])
-def test_c7_fifty_payments_with_one_key_are_one_payment(
+def test_p76_c7_fifty_payments_with_one_key_are_one_payment(
     service: Service, both: tuple[Caller, Caller], merchant: str, servers: int
 ) -> None:
     """Also by card: the first answer waits for the channel, and all the others are equal to it."""
@@ -142,7 +142,7 @@ def merchant(caller: Caller) -> str:
     return str(caller.post("/merchants", {"id": fresh("merchant"), "name": "Shop", **terms}).done()["id"])
 
 
-def test_fifty_refunds_at_once_give_back_no_more_than_was_paid(both: tuple[Caller, Caller], merchant: str) -> None:
+def test_p23_fifty_refunds_at_once_give_back_no_more_than_was_paid(both: tuple[Caller, Caller], merchant: str) -> None:
     caller = both[0]
     paid = caller.post("/payments", payment(merchant, amount=10_000)).done()["id"]
     replies = through_all(
@@ -154,7 +154,7 @@ def test_fifty_refunds_at_once_give_back_no_more_than_was_paid(both: tuple[Calle
     assert sum(refund["amount"] for refund in found["refunds"]) == 10_000
 
 
-def test_a_hundred_payments_from_one_wallet_never_overdraw_it(
+def test_p63_a_hundred_payments_from_one_wallet_never_overdraw_it(
     service: Service, both: tuple[Caller, Caller], merchant: str
 ) -> None:
     caller = both[0]

@@ -18,6 +18,7 @@ import pytest
 
 from api.app import make_api
 from api.keys import ADMIN, SCOPES, revoke_key
+from commands.channels.simulator.conduct import CODE
 from tests.journeys.caller import Caller, Reply, fresh
 from tests.journeys.service import CHANNEL, Service
 from tests.journeys.test_bad_inputs_payments import payment
@@ -25,7 +26,15 @@ from tests.journeys.test_races import read_stream
 
 DOCUMENT: dict[str, Any] = make_api().openapi()
 # In an address these are no ids of a book.
-OF_NO_BOOK = {"list_name": "block", "kind": "device", "period": "2019-03", "currency": "EUR", "channel": CHANNEL}
+OF_NO_BOOK = {
+    "list_name": "block",
+    "kind": "device",
+    "period": "2019-03",
+    "currency": "EUR",
+    "channel": CHANNEL,
+    "number": "1",
+    "code": "unauthenticated",
+}
 NAMES_AN_ACCOUNT = {"account", "debit_account", "credit_account"}
 
 
@@ -63,7 +72,7 @@ class Operation:
     def filters(self) -> set[str]:
         """The query parameters that name something."""
         names = {parameter["name"] for parameter in self.described.get("parameters", []) if parameter["in"] == "query"}
-        return names & {"account", "reference", "merchant", "order_reference", "entity"}
+        return names & {"account", "reference", "merchant", "order_reference", "entity", "customer", "principal"}
 
 
 OPERATIONS = [
@@ -145,6 +154,8 @@ def test_what_needs_no_key_is_known() -> None:
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",
+        "GET /v1/problems",
+        "GET /v1/problems/{code}",
         f"POST /v1/channels/{{{'channel'}}}/callbacks",
     }
 
@@ -205,7 +216,34 @@ def theirs(service: Service) -> dict[str, str]:
     principal, receiver = fresh("theirs"), fresh("theirs")
     neighbour.post("/principals", {"id": principal, "name": principal}).done()
     neighbour.post("/merchants", {"id": receiver, "name": receiver, **terms}).done()
+    methods = f"/customers/{customer}/payment-methods"
+    bound = neighbour.post(methods, card).done()["id"]
+    neighbour.post(f"{methods}/{bound}/confirm", {"answer": CODE}).done()
+    agreed = {"customer": customer, "merchant": merchant, "product": "protocol_pay"}
+    limits = {"currency": "EUR", "per_charge": 100, "per_period": {"amount": 100, "period": "month"}}
+    contract = neighbour.post("/contracts", {**agreed, "method": card, "limits": limits}).done()["id"]
+    credit = {"currency": "EUR", "limit": 100, "interest_bps_per_month": 100}
+    neighbour.post(f"/customers/{customer}/credit-lines", credit).done()
+    on_credit = {"product": "credit_pay", "method": {"type": "credit"}, "customer": customer, "amount": 10}
+    neighbour.post("/payments", payment(merchant, **on_credit)).done()
+    neighbour.post("/fx/rates", {"from": "EUR", "to": "USD", "rate": "1.25", "source": "theirs"}).done()
+    quote = neighbour.post("/fx/quotes", {"from": "EUR", "to": "USD", "amount": 100}).done()["id"]
+    hooks = {"url": "http://127.7.7.7:1/theirs", "topics": ["customers.*"]}
+    endpoint = neighbour.post("/webhook-endpoints", hooks).done()["id"]
+    neighbour.post("/customers", {"id": fresh("theirs")}).done()
+
+    def delivery() -> Any:
+        return neighbour.get(f"/webhook-endpoints/{endpoint}/deliveries").done(200)["data"]
+
+    service.wait_until(lambda: bool(delivery()))
+    repayments = f"/customers/{customer}/credit-lines/EUR/repayments"
     return {
+        "payment_method": bound,
+        "contract": contract,
+        "quote": quote,
+        "repayment": neighbour.post(repayments, {"amount": 5, "method": card}).done()["id"],
+        "endpoint": endpoint,
+        "delivery": delivery()[0]["id"],
         "payout": neighbour.post(f"{wallet}/withdrawals", {"amount": 1, "destination": bank}).done(202)["id"],
         "freeze": neighbour.post(f"{wallet}/freezes", {"amount": 1, "reason": "theirs"}).done()["id"],
         "share": neighbour.post(f"/payments/{paid}/shares", {"receiver": receiver, "amount": 1}).done()["id"],

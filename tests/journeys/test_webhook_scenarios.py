@@ -53,7 +53,7 @@ def types_of(received: list[Received]) -> list[str]:
     return [one.json["type"] for one in received]
 
 
-def test_79_an_endpoint_is_told_and_an_independent_library_verifies_it(own: Caller, receiver: Receiver) -> None:
+def test_p79_an_endpoint_is_told_and_an_independent_library_verifies_it(own: Caller, receiver: Receiver) -> None:
     endpoint = endpoint_at(own, receiver, "payments.*")
     payment = paid(own)
     received = receiver.wait_until(lambda all_: "payments.captured.v1" in types_of(all_))
@@ -78,7 +78,7 @@ def test_79_an_endpoint_is_told_and_an_independent_library_verifies_it(own: Call
         Webhook("whsec_" + "A" * 44).verify(captured.body, captured.headers)
 
 
-def test_79_a_message_that_is_not_taken_comes_again_under_the_same_id(own: Caller, receiver: Receiver) -> None:
+def test_p79_a_message_that_is_not_taken_comes_again_under_the_same_id(own: Caller, receiver: Receiver) -> None:
     receiver.answers.append((500, {}))
     endpoint = endpoint_at(own, receiver, "merchants.*", ordered=True)
     own.post(
@@ -103,7 +103,7 @@ def test_79_a_message_that_is_not_taken_comes_again_under_the_same_id(own: Calle
     assert [attempt["status"] for attempt in newest["attempts"]] == [204]
 
 
-def test_79_a_message_is_sent_again_by_hand_and_all_of_them_from_the_log(own: Caller, receiver: Receiver) -> None:
+def test_p79_a_message_is_sent_again_by_hand_and_all_of_them_from_the_log(own: Caller, receiver: Receiver) -> None:
     paid(own)
     endpoint = endpoint_at(own, receiver, "payments.captured.v1", "merchants.*")
     path = f"/webhook-endpoints/{endpoint['id']}"
@@ -119,7 +119,7 @@ def test_79_a_message_is_sent_again_by_hand_and_all_of_them_from_the_log(own: Ca
     own.post(f"{path}/replay", {"from_position": 10**9}).refused(422, "field_invalid")
 
 
-def test_79_a_secret_is_rotated_without_a_gap(own: Caller, receiver: Receiver) -> None:
+def test_p79_a_secret_is_rotated_without_a_gap(own: Caller, receiver: Receiver) -> None:
     endpoint = endpoint_at(own, receiver, "customers.*")
     path = f"/webhook-endpoints/{endpoint['id']}"
     rotated = own.post(f"{path}/rotate-secret", {}).done()

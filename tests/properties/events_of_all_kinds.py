@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from ledger.currencies import ASSETS
+from ledger.dispute import DisputeShare
 from ledger.events.event import Event
 from ledger.journal import Direction, Posting
 
@@ -48,6 +49,11 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
                 values[field.name] = draw(st.integers(0, whole))
             case "from_available":
                 values["from_available"] = draw(st.integers(0, whole - values.get("short", 0)))
+            case "fee_from_available" | "fee_short":
+                taken = values.get("fee_from_available", 0)
+                values[field.name] = draw(st.integers(0, values["fee"] - taken))
+            case "share":
+                values["share"] = draw(_dispute_shares(whole))
             case "reserve" | "recovered":
                 values[field.name] = draw(st.integers(0, whole // 2))
             case "currency" | "settlement_currency":
@@ -61,6 +67,13 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
             case _:
                 values[field.name] = draw(_of(field.type))
     return event_type(**values)
+
+
+@st.composite
+def _dispute_shares(draw: st.DrawFn, whole: int) -> DisputeShare:
+    held = draw(st.integers(0, whole))
+    from_available = draw(st.integers(0, held))
+    return DisputeShare(held, from_available, draw(st.integers(0, held - from_available)), whole - held)
 
 
 def _of(shape: inspect.Type) -> st.SearchStrategy[Any]:

@@ -19,6 +19,7 @@ from commands.channels.keys import their_ring
 from commands.channels.signatures import secret_from_file
 from commands.channels.simulator.app import Simulator
 from commands.channels.simulator.books import Books
+from commands.channels.simulator.counterparts.alipay_platform import AlipayPlatform
 from commands.channels.simulator.counterparts.bank import Bank
 from commands.channels.simulator.counterparts.card import Card
 from commands.channels.simulator.counterparts.counterpart import Counterpart
@@ -44,11 +45,16 @@ def _phone_company(terms: ChannelTerms, folder: Path, _pages: str) -> Counterpar
     return PhoneCompany(secret_from_file(folder / f"{terms.name}.secret"))
 
 
+def _alipay_platform(terms: ChannelTerms, folder: Path, pages: str) -> Counterpart:
+    return AlipayPlatform(their_ring(folder, terms.name), terms.account, pages)
+
+
 # Who plays the other end of an adapter: from the terms, the folder with key material, and the address of payers' pages.
 COUNTERPARTS: dict[str, Callable[[ChannelTerms, Path, str], Counterpart]] = {
     "card_simulator": _card,
     "bank_redirect": _bank,
     "carrier": _phone_company,
+    "alipay": _alipay_platform,
 }
 
 

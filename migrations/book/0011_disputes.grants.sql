@@ -1,0 +1,3 @@
+-- What the application may do with its view of disputes.
+
+GRANT SELECT, INSERT, UPDATE ON disputes TO ledger_app;
