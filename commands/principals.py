@@ -1,4 +1,4 @@
-"""Principals: for whom we pay money out, and the money that they put in before."""
+"""Principals: for whom we collect money and pay it out, and the money that they put in themselves."""
 
 from datetime import datetime
 
@@ -6,23 +6,28 @@ from commands.books import Books
 from commands.channel_facts import check_amount
 from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
-from commands.merchants import check_party_id
+from commands.merchants import check_fee_terms, check_party_id
 from commands.system_accounts import with_accounts
 from ledger.chart import agency_balance
 from ledger.currencies import asset_of
 from ledger.errors import FieldInvalid, IdExistsDifferent, PrincipalNotFound, PrincipalUnknown
+from ledger.events.merchants import FeeTerms
 from ledger.events.principals import PrincipalCreated, PrincipalFunded, principal_stream
 from ledger.money import LARGEST
 
 
 class CreatePrincipal(Command, frozen=True):
-    """Serve a principal; `id` is the caller's or a fresh one. `fee`, in minor units, is paid for each payout."""
+    """Serve a principal; `id` is the caller's or a fresh one. `fee`, in minor units, is paid for each payout.
+
+    `collection_fee` is paid for each payment that is collected for it.
+    """
 
     id: str
     name: str
     fee: int = 0
     approve_above: int | None = None
     metadata: dict[str, str] = {}
+    collection_fee: FeeTerms = FeeTerms(0, 0)
 
 
 class FundPrincipal(Command, frozen=True):
@@ -44,6 +49,7 @@ class PrincipalReceipt(Receipt):
     fee: int = 0
     approve_above: int | None = None
     metadata: dict[str, str] = {}
+    collection_fee: FeeTerms = FeeTerms(0, 0)
     created_at: datetime | None = None
 
 
@@ -73,15 +79,19 @@ def create(books: Books, command: CreatePrincipal, envelope: Envelope) -> Decisi
     check_party_id(command.id)
     if not 0 <= command.fee <= LARGEST:
         raise FieldInvalid("A fee is not negative.", pointer="/fee")
+    check_fee_terms(command.collection_fee, "/collection_fee")
     if books.recorded(principal_stream(command.id)):
         raise IdExistsDifferent(f"There is a principal {command.id} already.", pointer="/id", principal=command.id)
-    created = PrincipalCreated(command.id, command.name, command.fee, command.approve_above, command.metadata)
+    created = PrincipalCreated(
+        command.id, command.name, command.fee, command.approve_above, command.metadata, command.collection_fee
+    )
     receipt = PrincipalReceipt(
         id=command.id,
         name=command.name,
         fee=command.fee,
         approve_above=command.approve_above,
         metadata=command.metadata,
+        collection_fee=command.collection_fee,
         created_at=books.now,
     )
     return Decision([(principal_stream(command.id), created)], receipt)

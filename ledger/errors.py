@@ -676,6 +676,10 @@ class AmountOutsideLimits(Invalid):
     """The amount is below or above what this way to pay takes."""
 
 
+class DiscountNotSupported(Invalid):
+    """This product does not take a discount that is paid by this party."""
+
+
 class FeeExceedsAmount(Invalid):
     """The merchant fee is greater than the payment."""
 

@@ -1,12 +1,14 @@
 """Products: the ways to pay that are offered, as data, and what each of them takes.
 
-A known word that is not offered here: agency_pay, which is asked for by payouts.
+Agency pay is offered here as collection: what is paid is owed to a principal. Its other half, disbursement out of what
+the principal has with us, is asked for by payouts, and needs no payment.
 """
 
 from typing import Literal
 
 import msgspec
 
+from ledger.chart import AGENCY_PAY
 from ledger.errors import CaptureNotSupported, FieldMissing, MethodNotSupported, ProductNotSupported, Refusal
 
 Source = Literal["channel", "wallet", "credit"]
@@ -24,6 +26,8 @@ class Product(msgspec.Struct, frozen=True):
     """How long an order may be paid where the caller sets no time; None: until its channel says what became of it."""
     authenticate: bool = False
     """The payer always has to prove to the channel that it is him."""
+    exchanges: bool = False
+    """What is paid in one unit may be owed in another."""
 
 
 PRODUCTS: dict[str, Product] = {
@@ -38,10 +42,11 @@ PRODUCTS: dict[str, Product] = {
         ),
         Product("quick_pay", source="channel", methods=("card", "mixed"), captures=("automatic", "manual")),
         Product("credit_pay", source="credit", methods=("credit",), needs_customer=True),
-        Product("foreign_card", source="channel", methods=("card",), authenticate=True),
+        Product("foreign_card", source="channel", methods=("card",), authenticate=True, exchanges=True),
         Product("mobile_bill", source="channel", methods=("carrier_billing",), open_for_s=1_800),
-        Product("virtual_currency", source="channel", methods=("coin",), open_for_s=900),
+        Product("virtual_currency", source="channel", methods=("coin",), open_for_s=900, exchanges=True),
         Product("protocol_pay", source="channel", methods=("contract",), needs_customer=True),
+        Product(AGENCY_PAY, source="channel", methods=("contract", "card")),
         Product("online_banking", source="channel", methods=("bank_redirect",), open_for_s=1_800),
         Product("platform_pay", source="channel", methods=("alipay", "wechat_pay"), open_for_s=1_800),
     )

@@ -1,8 +1,12 @@
-"""Principals: for whom we pay out money (agency pay) that they have put in before; each funding has a stream."""
+"""Principals: for whom we collect money and pay it out (agency pay).
+
+What they have with us was put in by them, then each funding has a stream, or was collected for them by payments.
+"""
 
 from typing import ClassVar
 
 from ledger.events.event import Event
+from ledger.events.merchants import FeeTerms
 
 
 def principal_stream(principal: str) -> str:
@@ -12,6 +16,7 @@ def principal_stream(principal: str) -> str:
 class PrincipalCreated(Event, frozen=True, omit_defaults=True):
     """A principal is served from here on. `fee`, in minor units, is paid for each of its payouts.
 
+    `collection_fee` is paid for each payment that is collected for it, in the currency of the payment.
     A payout above `approve_above` minor units needs a second person; None: as the house has it.
     """
 
@@ -22,6 +27,7 @@ class PrincipalCreated(Event, frozen=True, omit_defaults=True):
     fee: int = 0
     approve_above: int | None = None
     metadata: dict[str, str] = {}
+    collection_fee: FeeTerms = FeeTerms(0, 0)
 
 
 class PrincipalFunded(Event, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, NamedTuple, Self
 
 import httpx2
 
@@ -25,6 +25,15 @@ ROOT = Path(__file__).parents[2]
 CHANNEL = "card_simulator"
 _PATIENCE_S = 60.0
 _NUMBERS = count(1)
+
+
+class KeptMessage(NamedTuple):
+    """A channel's message as it was kept."""
+
+    headers: dict[str, str]
+    body: bytes
+    book: str | None
+    effect: str | None
 
 
 class LedgerProcess:
@@ -219,6 +228,16 @@ class Service:
         """The head once no message of the channel is on its way any more."""
         self.wait_until(lambda: self._simulated("/callbacks")["owed"] == 0)
         return self.head(book)
+
+    def now(self) -> int:
+        """Whole Unix seconds, as signatures have them."""
+        return int(time.time())
+
+    def kept_callbacks(self, event_id: str) -> list[KeptMessage]:
+        """The messages with this id that were kept."""
+        statement = "SELECT headers, body, book, effect FROM ledger_control.channel_callbacks WHERE event_id = %s"
+        with self.database.owner() as connection:
+            return [KeptMessage(*row) for row in connection.execute(statement, (event_id,)).fetchall()]
 
     def charges(self) -> int:
         """How many charges the channel has in its books."""
