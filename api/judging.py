@@ -7,6 +7,7 @@ from api.dependencies import Caller
 from api.risk_control import asks_for_a_code
 from commands.confirmations import ConfirmPayment
 from commands.payments import CreatePayment
+from commands.policies.discounts import payable
 from ledger.ids import PAYMENT
 from ledger.payment import CREATED
 from ledger.payment_state import fold
@@ -17,13 +18,14 @@ async def with_signals(caller: Caller, command: CreatePayment) -> CreatePayment:
     """The command with what is known of the payer's past; what is only to be created is judged when it begins."""
     if not command.confirm:
         return command
-    return replace(command, risk=await caller.world.risk.signals(caller.book, command.id, command))
+    charged = replace(command, amount=payable(command.amount, command.discount))
+    return replace(command, risk=await caller.world.risk.signals(caller.book, command.id, charged))
 
 
 async def confirmation_of(caller: Caller, payment: str, answer: str | None) -> ConfirmPayment:
     """The command to begin the payment or to take the payer's answer, with what either takes."""
     risk = caller.world.risk
-    command = ConfirmPayment(payment, answer)
+    command = ConfirmPayment(payment, None if answer is None else caller.world.seal.close(answer))
     if answer is not None:
         return replace(command, proof=risk.codes.proof_of(payment, answer))
     async with caller.world.reading() as connection:

@@ -22,6 +22,7 @@ from commands.deciders import DECIDERS
 from commands.envelope import Answer, Envelope, Part, Submission
 from commands.handler import Handler
 from commands.outcomes import Outcomes
+from commands.sealed_answers import AnswerSeal
 from commands.webhook_addresses import AddressRule
 from commands.writer import Delivery, Writers
 from ledger.errors import NotCaughtUp, Unavailable
@@ -55,6 +56,7 @@ class World:
     ) -> None:
         self.channels = channels
         self.pepper = pepper
+        self.seal = AnswerSeal(pepper)
         self.webhook_addresses = AddressRule(webhook_networks)
         self.metrics = Metrics()
         self.cursors = Cursors(pepper)

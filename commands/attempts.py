@@ -103,4 +103,7 @@ def _paid_from_wallet(created: PaymentCreated) -> Event:
         amount=created.amount,
         currency=created.currency,
         fee=created.fee,
+        tax=created.tax,
+        invoiced=created.invoiced,
+        subsidy=created.subsidy,
     )

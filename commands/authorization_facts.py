@@ -5,14 +5,15 @@ Facts are applied by what they say: one that is overtaken has no effect, and a h
 
 from datetime import timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from commands.books import Books
 from commands.channel_facts import imagined, with_effect, without_effect
 from commands.channels.channel import Authorized
 from commands.envelope import Decision
-from commands.merchants import merchant_named
-from commands.policies.fees import channel_fee, merchant_fee_uncapped
+from commands.payees import payee_of
+from commands.policies.fees import Fee, channel_fee, next_fee
 from ledger.events.authorizations import (
     AuthorizationExpired,
     AuthorizationReleased,
@@ -57,7 +58,7 @@ def record_authorized(books: Books, payment: Payment, attempt: Attempt, said: Au
             channel_reference=said.channel_reference,
             amount=said.amount,
             currency=attempt.currency,
-            fee=merchant_named(books, payment.created.merchant).fee,
+            fee=payee_of(books, payment.created.product, payment.created.merchant).fee,
             capture_before=said.capture_before,
             # Over a part of the sum the merchant decides, whatever was agreed for the whole.
             by_channel=payment.created.capture == "automatic" and not in_part,
@@ -109,7 +110,7 @@ def frozen_in_wallet(books: Books, created: PaymentCreated) -> Event:
     """How a payment that is held in a wallet begins (the account refuses what is not there)."""
     if created.customer is None:
         raise AssertionError(f"{created.id} is held for nobody")
-    terms = merchant_named(books, created.merchant).fee
+    terms = payee_of(books, created.product, created.merchant).fee
     return PaymentFrozenInWallet(
         created.customer, created.amount, created.currency, terms, books.now + HELD_IN_WALLET_FOR
     )
@@ -165,14 +166,23 @@ def unapplied(attempt: Attempt, reference: str, amount: int, because: str) -> Ev
     )
 
 
-def fee_of_next(payment: Payment, amount: int) -> int:
-    """What the merchant pays for this capture: with it, all captures together cost what one over their sum would.
+class Sale(msgspec.Struct, frozen=True):
+    """What a capture means for its merchant: what it pays, and what we pay beside the payer. In minor units."""
 
-    So the fixed part is paid once, and no rounding is lost; a capture that is smaller than its fee leaves the rest of
-    it to the next one.
-    """
-    held = payment.authorization
+    fee: Fee
+    subsidy: int
+
+
+def sale_of_next(payment: Payment, amount: int) -> Sale:
+    """What it means to take this much: with it, all captures together cost what one over their sum would."""
+    held, created = payment.authorization, payment.created
     if held is None:
-        raise AssertionError(f"nothing is held for {payment.created.id}")
-    whole = merchant_fee_uncapped(held.fee, sum(capture.amount for capture in payment.taken) + amount)
-    return max(0, min(amount, whole - sum(capture.fee for capture in payment.taken)))
+        raise AssertionError(f"nothing is held for {created.id}")
+    taken = payment.taken
+    before = sum(capture.amount for capture in taken)
+    subsidized = sum(capture.subsidy for capture in taken)
+    # Of a discount goes with each capture as much as of the order does, and all of it with the whole.
+    share = created.subsidy * min(before + amount, created.amount) // created.amount
+    subsidy = max(0, share - subsidized)
+    fees = tuple(Fee(capture.fee, capture.tax) for capture in taken)
+    return Sale(next_fee(held.fee, fees, before + subsidized, amount + subsidy), subsidy)

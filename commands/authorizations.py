@@ -7,7 +7,7 @@ authorized ──CapturePayment──▶ partially_captured ──(the last part
 A channel is asked and its answer is taken by changes.py; in a wallet everything is final in the one commit.
 """
 
-from commands.authorization_facts import HELD_IN_WALLET_FOR, fee_of_next, void_requested
+from commands.authorization_facts import HELD_IN_WALLET_FOR, sale_of_next, void_requested
 from commands.books import Books
 from commands.channel_facts import check_amount, imagined
 from commands.confirmations import payment_named
@@ -100,6 +100,7 @@ def capture_event(
     created = payment.created
     name = child_id(CAPTURE, created.id, number)
     if held.channel is None:
+        sale = sale_of_next(payment, amount)
         return PaymentCapturedFromWallet(
             id=name,
             customer=created.customer or "",
@@ -107,7 +108,10 @@ def capture_event(
             product=created.product,
             amount=amount,
             currency=created.currency,
-            fee=fee_of_next(payment, amount),
+            fee=sale.fee.amount,
+            tax=sale.fee.tax,
+            invoiced=sale.fee.invoiced,
+            subsidy=sale.subsidy,
             unfrozen=held.open - amount if final else 0,
             final=final,
         )

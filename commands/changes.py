@@ -5,7 +5,7 @@ Each has one outcome, and outcomes come in any order: amounts decide what a paym
 
 from msgspec.structs import replace
 
-from commands.authorization_facts import fee_of_next, unapplied, with_rest
+from commands.authorization_facts import sale_of_next, unapplied, with_rest
 from commands.authorizations import holding_attempt
 from commands.books import Books
 from commands.channel_facts import NOT_SENT_GROUP, imagined, is_news, with_effect, without_effect
@@ -93,6 +93,7 @@ def _captured(books: Books, payment: Payment, capture: Capture, verdict: Verdict
             late = unapplied(attempt, reference, capture.amount, "the capture has failed already")
             return with_effect(books, stream, [late], stream, "unapplied")
         case Changed(channel_reference=reference):
+            sale = sale_of_next(payment, capture.amount)
             taken = PaymentCaptured(
                 attempt=attempt.id,
                 channel=attempt.channel,
@@ -101,7 +102,10 @@ def _captured(books: Books, payment: Payment, capture: Capture, verdict: Verdict
                 product=created.product,
                 amount=capture.amount,
                 currency=created.currency,
-                fee=fee_of_next(payment, capture.amount),
+                fee=sale.fee.amount,
+                tax=sale.fee.tax,
+                invoiced=sale.fee.invoiced,
+                subsidy=sale.subsidy,
                 channel_fee=channel_fee(attempt.channel, capture.amount),
                 capture=capture.id,
                 released=min(held.open, capture.amount),
@@ -166,6 +170,9 @@ def _revoked(books: Books, payment: Payment, void: Void) -> Event:
         amount=capture.amount,
         currency=attempt.currency,
         fee=capture.fee,
+        tax=capture.tax,
+        invoiced=capture.invoiced,
+        subsidy=capture.subsidy,
         channel_fee=capture.channel_fee,
         reverses=capture.entry,
         reopened=0 if ended or capture.by_attempt else capture.released,

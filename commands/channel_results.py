@@ -13,6 +13,7 @@ from commands.disputes import RecordDisputeWord
 from commands.envelope import Command
 from commands.payments import RecordAttemptResult
 from commands.payouts import RecordPayoutResult
+from commands.receipts import RecordReturnResult
 from commands.refunds import RecordRefundResult
 from commands.repayments import RecordRepaymentResult
 from commands.top_ups import RecordTopUpResult
@@ -25,6 +26,7 @@ from ledger.ids import (
     PAYMENT,
     PAYMENT_METHOD,
     PAYOUT,
+    RECEIPT_RETURN,
     REFUND,
     REPAYMENT,
     TOP_UP,
@@ -44,6 +46,7 @@ _TAKERS: dict[str, Callable[[str, str, Verdict], Command]] = {
     TOP_UP: RecordTopUpResult,
     REPAYMENT: RecordRepaymentResult,
     REFUND: RecordRefundResult,
+    RECEIPT_RETURN: RecordReturnResult,
     PAYOUT: RecordPayoutResult,
 }
 _NEVER_TWICE_THE_SAME = ("at", "message", "channel_fee")

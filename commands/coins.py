@@ -123,6 +123,8 @@ def _paid(payment: Payment, attempt: Attempt, txid: str, amount: int, missing: i
         amount=created.amount,
         currency=created.currency,
         fee=created.fee,
+        tax=created.tax,
+        invoiced=created.invoiced,
         channel_fee=channel_fee(attempt.channel, created.amount),
         coin=attempt.currency,
         applied=missing,

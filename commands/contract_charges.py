@@ -18,6 +18,7 @@ from commands.envelope import Decision, Envelope
 from commands.policies.charges import MIXED
 from commands.policies.routing import Route
 from ledger import contract_state, payment_state
+from ledger.chart import AGENCY_PAY
 from ledger.contract_limits import excess
 from ledger.contract_state import ACTIVE, CONFIRMED, RESERVED, Contract, charges
 from ledger.errors import (
@@ -87,6 +88,10 @@ def _check_parties(contract: Contract, created: PaymentCreated) -> None:
         if getattr(drafted, field) != getattr(created, field):
             detail = f"The contract is one of another {field}."
             raise ContractMismatch(detail, pointer=f"/{field}", contract=drafted.id)
+    if (drafted.product == AGENCY_PAY) != (created.product == AGENCY_PAY):
+        # A principal may have the id of a merchant: the payer has agreed with one of them.
+        detail = f"The contract is one for {drafted.product}."
+        raise ContractMismatch(detail, pointer="/product", contract=drafted.id)
     if drafted.limits is not None and drafted.limits.currency != created.currency:
         detail = f"The contract is over {drafted.limits.currency}."
         raise CurrencyMismatch(detail, pointer="/currency", currency=drafted.limits.currency)

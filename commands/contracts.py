@@ -13,7 +13,7 @@ from commands.contract_charges import METHOD_TYPE, StreamEvents, check_bound_car
 from commands.customers import customer_exists
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.merchants import merchant_named
+from commands.payees import payee_of, payee_stream
 from commands.policies.products import product_of
 from commands.policies.routing import Route
 from ledger.contract_limits import PERIODS
@@ -48,7 +48,6 @@ from ledger.errors import (
 from ledger.events.contracts import ContractDrafted, ContractExpired, ContractResumed, ContractSuspended, Limits
 from ledger.events.customers import CustomerContractAdded, customer_stream
 from ledger.events.event import Event
-from ledger.events.merchants import merchant_stream
 from ledger.events.payments import Method
 from ledger.ids import CONTRACT, PAYMENT_METHOD
 
@@ -59,7 +58,10 @@ MOST_ANSWERS = 3
 
 
 class CreateContract(Command, frozen=True):
-    """Have the customer asked for an agreement that the merchant may charge him within `limits`; `id` is fresh."""
+    """Have the customer asked for an agreement that the merchant may charge him within `limits`; `id` is fresh.
+
+    For agency pay `merchant` names the principal that is collected for.
+    """
 
     id: str
     customer: str
@@ -172,10 +174,10 @@ def _check(books: Books, command: CreateContract) -> None:
         first = found[0]
         first.errors = tuple(error for refusal in found for error in refusal.errors)
         raise first
-    merchant = merchant_named(books, command.merchant)
-    if merchant.settlement_currency != limits.currency:
-        detail = f"{merchant.id} is settled in {merchant.settlement_currency}, and nothing is exchanged here yet."
-        raise CurrencyMismatch(detail, pointer="/limits/currency", currency=merchant.settlement_currency)
+    payee = payee_of(books, product.name, command.merchant)
+    if payee.currency not in (None, limits.currency):
+        detail = f"{payee.id} is settled in {payee.currency}, and nothing is exchanged here yet."
+        raise CurrencyMismatch(detail, pointer="/limits/currency", currency=payee.currency)
     if not customer_exists(books, command.customer):
         raise CustomerUnknown(pointer="/customer", customer=command.customer)
 
@@ -259,7 +261,8 @@ def _state_invalid(contract: Contract, expected: str, *, detail: str | None = No
 
 
 def _create_needs(command: CreateContract) -> Needs:
-    return Needs(streams=(command.id, merchant_stream(command.merchant), customer_stream(command.customer)))
+    payee = payee_stream(command.product, command.merchant)
+    return Needs(streams=(command.id, payee, customer_stream(command.customer)))
 
 
 def _needs(command: ConfirmContract | SuspendContract | ResumeContract | TerminateContract | ExpireContract) -> Needs:

@@ -22,4 +22,14 @@ def paid_on_credit(books: Books, created: PaymentCreated) -> Event:
             limit=line.limit,
             required=created.amount,
         )
-    return PaymentPaidOnCredit(customer, created.merchant, created.product, created.amount, currency, created.fee)
+    return PaymentPaidOnCredit(
+        customer=customer,
+        merchant=created.merchant,
+        product=created.product,
+        amount=created.amount,
+        currency=currency,
+        fee=created.fee,
+        tax=created.tax,
+        invoiced=created.invoiced,
+        subsidy=created.subsidy,
+    )

@@ -29,6 +29,7 @@ from commands import (
     payouts,
     periods,
     principals,
+    receipts,
     refunds,
     repayments,
     retries,
@@ -75,6 +76,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | revocations.DECIDERS
     | refunds.DECIDERS
     | disputes.DECIDERS
+    | receipts.DECIDERS
     | reviews.DECIDERS
     | risk_lists.DECIDERS
     | risk_rules.DECIDERS

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from commands.books import Books
 from commands.channel_facts import imagined
-from commands.merchants import merchant_named
-from ledger.chart import merchant_available, merchant_pending, merchant_receivable
+from commands.payees import Payee, payee_of
+from ledger.chart import AGENCY_PAY, merchant_available, merchant_pending, merchant_receivable
 from ledger.dispute import LOST, NONE, PLATFORM, TAKEN, Dispute, DisputeShare, money_after
 from ledger.events.disputes import DisputeFundsReturned, DisputeFundsTaken, DisputeLossReversed, DisputeLost
 from ledger.events.event import Event
@@ -44,6 +44,8 @@ def merchants_part(payment: Payment, dispute: Dispute) -> int:
     created = payment.created
     if dispute.currency != created.currency or created.exchange is not None:
         return 0  # Nobody knows what that is in the currency that the merchant is owed.
+    if created.product == AGENCY_PAY:
+        return 0  # What a principal has with us may be promised to others: people decide.
     refunded = sum(refund.amount for refund in payment.refunds if refund.status != FAILED)
     before = payment.disputes[: payment.disputes.index(dispute)]
     disputed = sum(other.share.held for other in before if other.money != NONE)
@@ -81,11 +83,11 @@ class _Steps:
         return self._steps
 
     def _take(self, held: int) -> DisputeShare:
-        dispute, terms = self._dispute, merchant_named(self._books, self._merchant)
+        dispute, terms = self._dispute, self._payee()
         from_available, short = self._from_merchant(held)
         share = DisputeShare(held, from_available, short, dispute.amount - held)
         # Once for each dispute, in the currency that it was agreed in, and not for what the merchant has no part in.
-        owes_fee = held and not dispute.fee and terms.settlement_currency == self._currency
+        owes_fee = held and not dispute.fee and terms.currency == self._currency
         fee = terms.after_sale.dispute_fee if owes_fee else 0
         whole = self._from_merchant(held + fee)
         self._add(
@@ -120,7 +122,7 @@ class _Steps:
 
     def _lose(self, share: DisputeShare) -> None:
         dispute = self._dispute
-        liable = merchant_named(self._books, self._merchant).after_sale.dispute_liability
+        liable = self._payee().after_sale.dispute_liability
         self._add(
             DisputeLost(
                 id=dispute.id,
@@ -164,6 +166,9 @@ class _Steps:
         left = amount - min(amount, max(0, self._balance(merchant_pending(self._merchant, self._currency))))
         available = min(left, max(0, self._balance(merchant_available(self._merchant, self._currency))))
         return available, left - available
+
+    def _payee(self) -> Payee:
+        return payee_of(self._books, self._payment.created.product, self._merchant)
 
     def _balance(self, account: str) -> int:
         """After everything that is decided; of an account of the chart on its normal side."""

@@ -50,6 +50,16 @@ def check_party_id(name: str) -> None:
         raise FieldInvalid("An id is 1 to 48 of a-z 0-9 _ . -, beginning with a letter or digit.", pointer="/id")
 
 
+def check_fee_terms(terms: FeeTerms, pointer: str) -> None:
+    """Raises FieldInvalid."""
+    if not 0 <= terms.percent_bps <= BASIS_POINTS:
+        raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer=f"{pointer}/percent_bps")
+    if not 0 <= terms.fixed <= LARGEST:
+        raise FieldInvalid("A fixed fee is not negative.", pointer=f"{pointer}/fixed")
+    if not 0 <= terms.tax_bps <= BASIS_POINTS:
+        raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer=f"{pointer}/tax_bps")
+
+
 def merchant_named(books: Books, name: str) -> MerchantCreated:
     """The merchant that a request names; raises MerchantUnknown."""
     history = books.history(merchant_stream(name))
@@ -65,10 +75,7 @@ def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decisio
     check_party_id(command.id)
     if command.settlement_currency not in ASSETS:
         raise CurrencyUnknown(pointer="/settlement_currency")
-    if not 0 <= command.fee.percent_bps <= BASIS_POINTS:
-        raise FieldInvalid("A share is 0 to 10000 ten-thousandths.", pointer="/fee/percent_bps")
-    if not 0 <= command.fee.fixed <= LARGEST:
-        raise FieldInvalid("A fixed fee is not negative.", pointer="/fee/fixed")
+    check_fee_terms(command.fee, "/fee")
     _check_settlement(command.settlement)
     _check_after_sale(command.after_sale)
     if books.recorded(merchant_stream(command.id)):

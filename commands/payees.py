@@ -6,6 +6,7 @@ from commands.books import Books
 from commands.merchants import merchant_named
 from commands.principals import principal_named
 from ledger.chart import AGENCY_PAY
+from ledger.errors import PrincipalUnknown
 from ledger.events.merchants import AfterSaleTerms, FeeTerms, merchant_stream
 from ledger.events.principals import principal_stream
 
@@ -22,7 +23,10 @@ class Payee(msgspec.Struct, frozen=True):
 def payee_of(books: Books, product: str, name: str) -> Payee:
     """Who is owed what is paid for this product; raises MerchantUnknown, PrincipalUnknown."""
     if product == AGENCY_PAY:
-        principal = principal_named(books, name)
+        try:
+            principal = principal_named(books, name)
+        except PrincipalUnknown:
+            raise PrincipalUnknown(pointer="/merchant", principal=name) from None
         return Payee(principal.id, principal.collection_fee, None)
     merchant = merchant_named(books, name)
     return Payee(merchant.id, merchant.fee, merchant.settlement_currency, merchant.after_sale)

@@ -9,6 +9,8 @@ CreatePayment ──▶ succeeded (from a wallet: final in the one commit)
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from commands.authorization_facts import record_authorized, record_charged, record_gone
 from commands.books import Books
 from commands.channel_choice import streams_of_routing
@@ -38,9 +40,10 @@ from commands.customers import customer_exists, wallet_exists
 from commands.envelope import Command, Decision, Envelope
 from commands.failover import after_decline
 from commands.handler import Decider, Needs
-from commands.merchants import merchant_named
 from commands.mixed_payments import mixed_objections
+from commands.payees import payee_of, payee_stream
 from commands.policies.charges import COIN
+from commands.policies.discounts import discount_objections, payable
 from commands.policies.fees import channel_fee
 from commands.policies.methods import method_objections
 from commands.policies.products import Product, objections, product_of
@@ -63,8 +66,9 @@ from ledger.errors import (
 )
 from ledger.events.customers import customer_stream
 from ledger.events.event import Event
-from ledger.events.merchants import merchant_stream
 from ledger.events.payments import (
+    PLATFORM,
+    Discount,
     Method,
     PaymentActionRequired,
     PaymentAttemptDeclined,
@@ -88,6 +92,8 @@ TIME_FOR_A_BEGINNING = timedelta(days=1)
 
 class CreatePayment(Command, frozen=True):
     """Ask for `amount` minor units for a merchant; `id` is fresh. Several payments may carry one order reference.
+
+    Agency pay collects them for a principal, and then `merchant` names that.
 
     `confirm` false: only the order is made, and nothing is asked of anybody until ConfirmPayment. `expires_in_s`: the
     seconds for which it may be paid; None leaves it to the product. `scheduled_at`: the payer was told that he will be
@@ -113,6 +119,13 @@ class CreatePayment(Command, frozen=True):
     quote: str | None = None
     """Of a foreign payment: the quote at which the merchant is owed its own currency."""
     risk: RiskSignals = RiskSignals()
+    discount: Discount | None = None
+    """By how much less is paid than `amount`, and who pays that."""
+
+    @property
+    def subsidy(self) -> int:
+        """What we pay in the payer's stead, in minor units."""
+        return self.discount.amount if self.discount is not None and self.discount.paid_by == PLATFORM else 0
 
 
 class RecordAttemptResult(Command, frozen=True):
@@ -129,7 +142,10 @@ class RecordAttemptResult(Command, frozen=True):
 def create(books: Books, command: CreatePayment, envelope: Envelope) -> Decision:
     check_amount(command.amount)
     product = product_of(command.product)
-    found = objections(product, command.method.type, command.capture, command.customer)
+    discounts = discount_objections(product, command.amount, command.discount)
+    if not discounts:
+        command = replace(command, amount=payable(command.amount, command.discount))
+    found = discounts + objections(product, command.method.type, command.capture, command.customer)
     if command.method.type in product.methods:
         found += method_objections(command.method, command.amount, command.currency)
     found += mixed_objections(command.method, command.amount, command.customer)
@@ -138,11 +154,11 @@ def create(books: Books, command: CreatePayment, envelope: Envelope) -> Decision
         found.append(CurrencyUnknown(pointer="/currency"))
     if found:
         raise _all_of(found)
-    merchant = merchant_named(books, command.merchant)
+    payee = payee_of(books, product.name, command.merchant)
     _check_customer(books, command, product)
     if books.recorded(command.id):
         raise IdExistsDifferent(f"There is a payment {command.id} already.", pointer="/id", payment=command.id)
-    priced = price(books, _order(books.now, command, product), merchant)
+    priced = price(books, _order(books.now, command, product), payee)
     created = _created(command, priced)
     check_bound_card(books, command.customer, command.method)
     reserved = reserve(books, created)
@@ -173,6 +189,7 @@ def _order(now: datetime, command: CreatePayment, product: Product) -> Order:
         command.method,
         command.quote,
         _expiry(now, command, product),
+        command.subsidy,
     )
 
 
@@ -211,7 +228,10 @@ def _created(command: CreatePayment, priced: Price) -> PaymentCreated:
         product=command.product,
         method=command.method,
         order_reference=command.order_reference,
-        fee=priced.fee,
+        fee=priced.fee.amount,
+        tax=priced.fee.tax,
+        invoiced=priced.fee.invoiced,
+        discount=command.discount,
         capture=command.capture,
         description=command.description,
         metadata=command.metadata,
@@ -240,7 +260,7 @@ def record_attempt_result(books: Books, command: RecordAttemptResult, envelope: 
         case Charged() if payment.created.method.type == COIN:
             return coins_seen(books, payment, attempt, charged_in_coins(verdict, attempt))
         case Charged() if payment.authorization is not None and payment.authorization.attempt == attempt.id:
-            return record_charged(books, payment, attempt, _captured(payment, attempt, verdict))
+            return record_charged(books, payment, attempt, captured_by(payment, attempt, verdict))
         case Charged() if _is_known(payment, attempt, verdict.channel_reference):
             return without_effect(name, "duplicate", payment.position)
         case Charged() if payment.status == SUCCEEDED:
@@ -250,7 +270,7 @@ def record_attempt_result(books: Books, command: RecordAttemptResult, envelope: 
             unapplied = _unapplied(attempt, verdict, f"the payment is {payment.status} already")
             return with_effect(books, name, [unapplied], name, "unapplied")
         case Charged():
-            return with_effect(books, name, [_captured(payment, attempt, verdict)], name, "recorded")
+            return with_effect(books, name, [captured_by(payment, attempt, verdict)], name, "recorded")
         case ActionRequired() if still_open and not payment.coins and _asks_anew(payment, attempt, verdict):
             return with_effect(books, name, [_asked(books.now, payment, attempt, verdict)], name, "recorded")
         case Declined() if payment.authorization is not None and payment.authorization.attempt == attempt.id:
@@ -301,7 +321,8 @@ def _asked(now: datetime, payment: Payment, attempt: Attempt, asked: ActionRequi
     return PaymentActionRequired(attempt.id, asked.action, asked.channel_reference, asked.url, asked.data, expires_at)
 
 
-def _captured(payment: Payment, attempt: Attempt, charged: Charged) -> PaymentCaptured:
+def captured_by(payment: Payment, attempt: Attempt, charged: Charged) -> PaymentCaptured:
+    """What the order becomes by this charge."""
     created = payment.created
     return PaymentCaptured(
         attempt=attempt.id,
@@ -312,6 +333,9 @@ def _captured(payment: Payment, attempt: Attempt, charged: Charged) -> PaymentCa
         amount=attempt.amount,
         currency=attempt.currency,
         fee=created.fee,
+        tax=created.tax,
+        invoiced=created.invoiced,
+        subsidy=created.subsidy,
         channel_fee=channel_fee(attempt.channel, attempt.amount),
         from_wallet=payment.frozen,
         customer=created.customer if payment.frozen else None,
@@ -349,7 +373,7 @@ def _declined(books: Books, payment: Payment, attempt: Attempt, no: PaymentAttem
 
 def _create_needs(command: CreatePayment) -> Needs:
     judged_by = risk_streams(command.customer, command.method, command.client)
-    streams = (command.id, merchant_stream(command.merchant), *judged_by, *agreement_streams(command.method))
+    streams = (command.id, payee_stream(command.product, command.merchant), *judged_by, *agreement_streams(command.method))
     if command.customer is None:
         return Needs(streams=streams, latest=streams_of_routing(command.method.type))
     wallet = chart.wallet_available(command.customer, command.currency)

@@ -10,24 +10,24 @@ import msgspec
 
 from commands.books import Books
 from commands.fx import check_converted, rate_of
+from commands.payees import Payee
 from commands.phone_bills import claim
 from commands.policies.charges import COIN
-from commands.policies.fees import merchant_fee
+from commands.policies.fees import Fee, merchant_fee
 from commands.system_accounts import StreamEvents
 from ledger.errors import CurrencyMismatch, QuoteExpired, QuoteMismatch, QuoteUnknown, QuoteUsed
 from ledger.events.fx import FxQuoteUsed
-from ledger.events.merchants import MerchantCreated
 from ledger.events.payments import Exchange, Method
 from ledger.fx_state import Quote, fold
 from ledger.ids import QUOTE
-from ledger.rates import worth
+from ledger.rates import converted, worth
 
-# How long the price in coins is good where the order does not say it.
-COIN_PRICE_IS_GOOD_FOR = timedelta(minutes=15)
+# How long a price in another unit is good where the order does not say it.
+PRICE_IS_GOOD_FOR = timedelta(minutes=15)
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What is to be priced. Amount in minor units."""
+    """What is to be priced. Amounts in minor units; `subsidy` is owed on top of what is paid."""
 
     payment: str
     product: str
@@ -36,29 +36,30 @@ class Order(msgspec.Struct, frozen=True):
     method: Method
     quote: str | None
     expires_at: datetime | None
+    subsidy: int = 0
 
 
 class Price(msgspec.Struct, frozen=True):
-    """The merchant's fee, in the currency that it is owed; the exchange, if any; and what is recorded by it."""
+    """The fee, in the currency that it is owed; the exchange, if any; and what is recorded by it."""
 
-    fee: int
+    fee: Fee
     exchange: Exchange | None = None
     expires_at: datetime | None = None
     taken: StreamEvents = []
 
 
-def price(books: Books, order: Order, merchant: MerchantCreated) -> Price:
+def price(books: Books, order: Order, payee: Payee) -> Price:
     """Raises CurrencyMismatch, what is wrong with a quote, RateUnknown, CapExceeded, FeeExceedsAmount."""
     if order.product == "foreign_card" and order.quote is not None:
-        return _quoted(books, order, merchant, order.quote)
-    if merchant.settlement_currency != order.currency:
-        detail = f"{merchant.id} is settled in {merchant.settlement_currency}, and nothing is exchanged here."
+        return _quoted(books, order, payee, order.quote)
+    if payee.currency not in (None, order.currency):
         if order.product == "foreign_card":
-            detail = f"{merchant.id} is settled in {merchant.settlement_currency}: a quote is needed."
-        raise CurrencyMismatch(detail, pointer="/currency", currency=merchant.settlement_currency)
+            return _at_the_rate_of_now(books, order, payee, payee.currency)
+        detail = f"{payee.id} is settled in {payee.currency}, and nothing is exchanged here."
+        raise CurrencyMismatch(detail, pointer="/currency", currency=payee.currency)
     if order.quote is not None:
         raise QuoteMismatch("Nothing is exchanged here.", pointer="/quote")
-    fee = merchant_fee(merchant.fee, order.amount)
+    fee = merchant_fee(payee.fee, order.amount + order.subsidy)
     if order.method.type == COIN:
         return _in_coins(books, order, fee)
     taken = []
@@ -67,11 +68,11 @@ def price(books: Books, order: Order, merchant: MerchantCreated) -> Price:
     return Price(fee, None, order.expires_at, taken)
 
 
-def _quoted(books: Books, order: Order, merchant: MerchantCreated, name: str) -> Price:
+def _quoted(books: Books, order: Order, payee: Payee, name: str) -> Price:
     """The merchant is owed what was quoted, whatever the channel will settle it for."""
     quote = _quote(books, name)
     quoted = quote.quoted
-    asked = (order.currency, merchant.settlement_currency, order.amount)
+    asked = (order.currency, payee.currency, order.amount)
     if (quoted.from_currency, quoted.to_currency, quoted.amount) != asked:
         raise QuoteMismatch(
             pointer="/quote",
@@ -84,9 +85,19 @@ def _quoted(books: Books, order: Order, merchant: MerchantCreated, name: str) ->
         raise QuoteUsed(pointer="/quote", quote=name, payment=quote.payment)
     if quoted.expires_at <= books.now:
         raise QuoteExpired(pointer="/quote", quote=name)
-    fee = merchant_fee(merchant.fee, quoted.to_amount)
+    fee = merchant_fee(payee.fee, quoted.to_amount)
     used = FxQuoteUsed(name, order.payment)
     return Price(fee, quote.to_exchange(), order.expires_at, [(name, used)])
+
+
+def _at_the_rate_of_now(books: Books, order: Order, payee: Payee, to_currency: str) -> Price:
+    """Who brings no quote takes the rate that he finds: it is locked for this payment, as one in a quote would be."""
+    rate, rated_at = rate_of(books, order.currency, to_currency)
+    amount = converted(order.amount, order.currency, to_currency, rate.rate)
+    check_converted(amount)
+    expires_at = order.expires_at or books.now + PRICE_IS_GOOD_FOR
+    exchange = Exchange(amount, to_currency, rate.rate, rate.source, rated_at, expires_at)
+    return Price(merchant_fee(payee.fee, amount), exchange, order.expires_at)
 
 
 def _quote(books: Books, name: str) -> Quote:
@@ -96,10 +107,10 @@ def _quote(books: Books, name: str) -> Quote:
     return quote
 
 
-def _in_coins(books: Books, order: Order, fee: int) -> Price:
+def _in_coins(books: Books, order: Order, fee: Fee) -> Price:
     coin = order.method.details["coin"]
     rate, rated_at = rate_of(books, coin, order.currency)
     amount = worth(order.amount, order.currency, coin, rate.rate)
     check_converted(amount)
-    expires_at = order.expires_at or books.now + COIN_PRICE_IS_GOOD_FOR
+    expires_at = order.expires_at or books.now + PRICE_IS_GOOD_FOR
     return Price(fee, Exchange(amount, coin, rate.rate, rate.source, rated_at, expires_at), expires_at)

@@ -10,6 +10,7 @@ from commands.customers import wallet_exists
 from commands.funds import taken_from
 from commands.policies.charges import COIN
 from commands.policies.products import PRODUCTS
+from ledger.chart import AGENCY_PAY
 from ledger.errors import RefundNotSupported
 from ledger.events.refunds import ExchangedBack, RefundPaidToCredit, RefundPaidToWallet, RefundRequested
 from ledger.payment import FAILED, Attempt, Payment
@@ -39,10 +40,11 @@ def _left_at_channel(payment: Payment) -> int:
 
 def _by_channel(books: Books, payment: Payment, attempt: Attempt, asked: tuple[str, int, int, str]) -> RefundBegun:
     created, (name, by_channel, to_wallet, reason) = payment.created, asked
-    back = exchanged_back(books, payment, by_channel)
+    back, collected = exchanged_back(books, payment, by_channel), created.product == AGENCY_PAY
+    subsidy = subsidy_back(payment, by_channel + to_wallet)
     taken = None
-    if back is None:
-        taken = taken_from(books, created.merchant, by_channel + to_wallet, created.currency)
+    if back is None and not collected:
+        taken = taken_from(books, created.merchant, by_channel + to_wallet + subsidy, created.currency)
     return RefundRequested(
         id=name,
         payment=created.id,
@@ -58,6 +60,9 @@ def _by_channel(books: Books, payment: Payment, attempt: Attempt, asked: tuple[s
         customer=created.customer if to_wallet else None,
         exchange=back,
         from_available=0 if taken is None else taken.from_available,
+        subsidy=subsidy,
+        # From what the principal has with us, and nothing else: its balance refuses what is not there.
+        collected=collected,
     )
 
 
@@ -76,12 +81,23 @@ def exchanged_back(books: Books, payment: Payment, amount: int) -> ExchangedBack
     return ExchangedBack(into.currency, covered, taken.short, taken.from_available)
 
 
+def subsidy_back(payment: Payment, amount: int) -> int:
+    """What comes back to us with this refund, of a discount that we paid; the last refund takes what is left of it."""
+    if not payment.subsidized:
+        return 0
+    before = [refund for refund in payment.refunds if refund.status != FAILED]
+    given_back = sum(refund.amount for refund in before) + amount
+    # Measured from the start each time, so that parts never add up to more than the whole.
+    return max(0, payment.subsidized * given_back // payment.captured - sum(refund.subsidy for refund in before))
+
+
 def _to_wallet(books: Books, payment: Payment, name: str, amount: int, reason: str) -> RefundBegun:
     created = payment.created
     if created.customer is None or not wallet_exists(books, created.customer, created.currency):
         detail = "It was paid by a way that nothing can be sent back on, and by nobody who has a wallet here."
         raise RefundNotSupported(detail, payment=created.id)
-    taken = taken_from(books, created.merchant, amount, created.currency)
+    subsidy = subsidy_back(payment, amount)
+    taken = taken_from(books, created.merchant, amount + subsidy, created.currency)
     return RefundPaidToWallet(
         id=name,
         payment=created.id,
@@ -92,6 +108,7 @@ def _to_wallet(books: Books, payment: Payment, name: str, amount: int, reason: s
         short=taken.short,
         reason=reason,
         from_available=taken.from_available,
+        subsidy=subsidy,
     )
 
 
@@ -99,7 +116,8 @@ def _to_credit(books: Books, payment: Payment, name: str, amount: int, reason: s
     created = payment.created
     if created.customer is None:
         raise AssertionError(f"{created.id} was lent to nobody")
-    taken = taken_from(books, created.merchant, amount, created.currency)
+    subsidy = subsidy_back(payment, amount)
+    taken = taken_from(books, created.merchant, amount + subsidy, created.currency)
     return RefundPaidToCredit(
         id=name,
         payment=created.id,
@@ -111,4 +129,5 @@ def _to_credit(books: Books, payment: Payment, name: str, amount: int, reason: s
         short=taken.short,
         reason=reason,
         from_available=taken.from_available,
+        subsidy=subsidy,
     )

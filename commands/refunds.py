@@ -12,6 +12,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.refund_ways import RefundBegun, refund_of
 from commands.system_accounts import with_accounts
+from ledger.chart import AGENCY_PAY
 from ledger.errors import DisputeOpen, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
 from ledger.events.refunds import (
     RefundFailed,
@@ -19,8 +20,8 @@ from ledger.events.refunds import (
     RefundUnanswered,
     RefundUnapplied,
 )
-from ledger.ids import REFUND, child_id, stream_of
-from ledger.payment import PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, Payment, Refund
+from ledger.ids import PAYMENT, REFUND, child_id, stream_of
+from ledger.payment import PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, GivenBackUnasked, Payment, Refund
 from ledger.payment_state import fold
 from ledger.payment_views import refund_view
 
@@ -73,11 +74,15 @@ def refund_event(books: Books, payment: Payment, amount: int, reason: str) -> Re
     Where a payment was captured in parts, one refund still is one errand: it names the charge, and its channel spreads
     it over the captures as it does for a payer's bank. Spread by us, one refund could half fail.
     """
-    name = child_id(REFUND, payment.created.id, len(payment.refunds) + 1)
-    return refund_of(books, payment, name, amount, reason)
+    # No id under which its channel gave something back unasked: it would not do it once more.
+    taken = [one.id for one in payment.refunds] + [one.subject for one in payment.unasked]
+    number = max((int(name.rpartition("-")[2]) for name in taken if name.startswith(REFUND)), default=0) + 1
+    return refund_of(books, payment, child_id(REFUND, payment.created.id, number), amount, reason)
 
 
 def record_result(books: Books, command: RecordRefundResult, envelope: Envelope) -> Decision:
+    if (unasked := _unasked(books, command)) is not None:
+        return unasked
     payment, refund, channel = _payment_and_refund(books, command)
     stream, created = payment.created.id, payment.created
     verdict = as_asked(command.verdict, refund.by_channel, created.currency)
@@ -114,6 +119,8 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
                 currency=created.currency,
                 short=refund.short,
                 from_available=refund.from_available,
+                subsidy=refund.subsidy,
+                collected=created.product == AGENCY_PAY,
                 to_wallet=refund.to_wallet,
                 exchange=refund.exchange,
                 # Only the position between two currencies is kept by channel.
@@ -127,6 +134,27 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
         case _:
             # NotSent too: we owe the payer this money, so it is sent again and not given up.
             return without_effect(refund.id, "ignored", payment.position)
+
+
+def _unasked(books: Books, command: RecordRefundResult) -> Decision | None:
+    """A channel of this payment gave something back that nobody here had asked for: it is kept in suspense."""
+    stream, said = stream_of(command.refund), command.verdict
+    payment = fold(books.recorded(stream)) if stream.startswith(PAYMENT) else None
+    if payment is None or payment.refund(command.refund) is not None or not isinstance(said, Refunded):
+        return None
+    if not any(attempt.channel == command.channel for attempt in payment.attempts):
+        return None
+    if GivenBackUnasked(command.refund, said.channel_reference) in payment.unasked:
+        return without_effect(command.refund, "duplicate", payment.position)
+    unapplied = RefundUnapplied(
+        id=command.refund,
+        channel=command.channel,
+        channel_reference=said.channel_reference,
+        amount=said.amount,
+        currency=said.currency,
+        because="nobody here asked for it",
+    )
+    return with_effect(books, stream, [unapplied], command.refund, "unapplied")
 
 
 def _payment_and_refund(books: Books, command: RecordRefundResult) -> tuple[Payment, Refund, str]:

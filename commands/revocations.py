@@ -20,7 +20,7 @@ from commands.refunds import refund_event
 from commands.system_accounts import with_accounts
 from ledger.authorization import Capture
 from ledger.authorization_views import revocation_view
-from ledger.chart import merchant_pending
+from ledger.chart import sales
 from ledger.errors import ChangeUnderWay, DisputeOpen, PaymentStateInvalid, RefundExceedsPayment
 from ledger.events.event import Event
 from ledger.ids import VOID, child_id
@@ -78,8 +78,11 @@ def _revocable(books: Books, payment: Payment) -> Capture | None:
     whole = capture.amount == payment.captured and not capture.exchanged
     today = capture.taken_at is not None and is_revocable(attempt.channel, capture.taken_at, books.now)
     # What others have a share of, or what was released to its merchant already, is settled: it can only be refunded.
-    sales = books.find_account(merchant_pending(payment.created.merchant, attempt.currency))
-    unsettled = not payment.shared and sales is not None and sales.available >= capture.amount - capture.fee
+    created = payment.created
+    owed = books.find_account(sales(created.product, created.merchant, attempt.currency))
+    kept = 0 if capture.invoiced else capture.fee + capture.tax
+    whole_of_it = capture.amount + capture.subsidy - kept
+    unsettled = not payment.shared and owed is not None and owed.available >= whole_of_it
     return capture if whole and today and unsettled else None
 
 

@@ -33,6 +33,7 @@ class DeactivateRoutingRules(Command, frozen=True):
 class RulesVersion(Receipt):
     """One version of the routing rules. `active`: they are asked now; `warnings`: what somebody should know of them.
 
+    `rules` are those of `document`, which holds the default selection and the other terms as well.
     `versions`: all that there ever were, oldest first.
     """
 
@@ -42,6 +43,7 @@ class RulesVersion(Receipt):
     warnings: tuple[str, ...] = ()
     activated_at: datetime | None = None
     versions: tuple[str, ...] = ()
+    rules: tuple[dict[str, Any], ...] = ()
 
 
 def activate(books: Books, command: ActivateRoutingRules, envelope: Envelope) -> Decision:
@@ -50,10 +52,12 @@ def activate(books: Books, command: ActivateRoutingRules, envelope: Envelope) ->
     history = books.recorded(RULES_STREAM)
     versions = versions_in(history)
     known = (*versions, *(() if version in versions else (version,)))
+    document = msgspec.to_builtins(command.document)
     receipt = RulesVersion(
         version=version,
         active=True,
-        document=msgspec.to_builtins(command.document),
+        document=document,
+        rules=tuple(document["rules"]),
         warnings=warnings,
         activated_at=books.now,
         versions=known,
@@ -94,7 +98,8 @@ def version_in(history: list[Recorded], version: str | None) -> RulesVersion:
             document = document_of(event.text)
             active = recorded is last
             whole = msgspec.to_builtins(document)
-            return RulesVersion(recorded.position, version, active, whole, (), recorded.recorded_at, versions)
+            rules = tuple(whole["rules"])
+            return RulesVersion(recorded.position, version, active, whole, (), recorded.recorded_at, versions, rules)
     raise RoutingRulesNotFound(version=version)
 
 

@@ -8,7 +8,7 @@ from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
 from commands.merchants import merchant_named
 from commands.system_accounts import with_accounts
-from ledger.chart import merchant_pending
+from ledger.chart import AGENCY_PAY, merchant_pending
 from ledger.errors import (
     CurrencyMismatch,
     InsufficientFunds,
@@ -69,7 +69,9 @@ def share(books: Books, command: SharePayment, envelope: Envelope) -> Decision:
     if receiver.settlement_currency != created.currency:
         words = f"{receiver.id} is paid in {receiver.settlement_currency}."
         raise CurrencyMismatch(words, pointer="/receiver", currency=receiver.settlement_currency)
-    left = payment.refundable - created.fee - payment.shared
+    # What is owed to a principal is its own, to pay out; an invoiced fee is not taken from what was sold.
+    kept = 0 if created.invoiced else created.fee + created.tax
+    left = 0 if created.product == AGENCY_PAY else payment.refundable - kept - payment.shared
     if command.amount > left:
         raise ShareExceedsPayment(pointer="/amount", amount=command.amount, shareable=max(0, left))
     _check_pending(books, created.merchant, created.currency, command.amount)

@@ -15,12 +15,13 @@ from ledger.events.event import Recorded
 from ledger.payment import PROCESSING, Payment
 from ledger.payment_views import NextAction, PaymentView, next_action_of, payment_view_of, refund_view_of
 
-VOID, REVOCATION, REFUND = "void", "revocation", "refund"
+VOID, REFUND = "void", "refund"
 
 
 class RevocationView(msgspec.Struct):
-    """How a payment is undone. `id` is that of the void or refund; `revoked_by` void, revocation or refund.
+    """How a payment is undone. `id` is that of the void or refund; `revoked_by` says which of them it is.
 
+    `takes_back`: the capture that a void makes as if it had not been; null where it lets go of what is only held.
     `status` is that of the undoing (processing, succeeded or failed), `payment_status` what the payment is now.
     """
 
@@ -34,6 +35,7 @@ class RevocationView(msgspec.Struct):
     amount: int
     currency: str
     reason: str
+    takes_back: str | None
     error: Failure | None
 
 
@@ -68,6 +70,7 @@ def revocation_view(history: Sequence[Recorded], name: str) -> RevocationView:
         amount=view.amount,
         currency=view.currency,
         reason=view.reason,
+        takes_back=None,
         error=view.error,
     )
 
@@ -76,7 +79,7 @@ def _by_void(payment: Payment, void: Void) -> RevocationView:
     return RevocationView(
         position=payment.position,
         id=void.id,
-        revoked_by=REVOCATION if void.takes_back else VOID,
+        revoked_by=VOID,
         status=void.status,
         next_action=next_action_of(void.status),
         payment=payment.created.id,
@@ -84,6 +87,7 @@ def _by_void(payment: Payment, void: Void) -> RevocationView:
         amount=void.amount,
         currency=payment.created.currency,
         reason=void.reason,
+        takes_back=void.takes_back or None,
         error=None if void.group is None else failure_of(void.group),
     )
 

@@ -129,7 +129,7 @@ def withdrawal_in_transit(customer: str, currency: str) -> str:
 
 
 def sales(product: str, party: str, currency: str) -> str:
-    """Where what was sold is owed: to a merchant until it is released, or to the principal that it was collected for."""
+    """Where what was sold is owed: to a merchant until it is released, or to the principal it was collected for."""
     return agency_balance(party, currency) if product == AGENCY_PAY else merchant_pending(party, currency)
 
 

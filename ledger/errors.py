@@ -516,6 +516,14 @@ class DisputeNotFound(NotFound):
     """There is no such dispute in this book."""
 
 
+class ReceiptNotFound(NotFound):
+    """The payment has no such receipt."""
+
+
+class ReceiptStateInvalid(Conflict):
+    """This cannot be done with the receipt, or with its payment, as they stand."""
+
+
 class DisputeStateInvalid(Conflict):
     """This cannot be done with the dispute as it stands."""
 

@@ -53,6 +53,12 @@ DECLINED = "declined"
 UNAPPLIED = "unapplied"
 CLOSED = "closed"
 
+# Of a receipt that was kept apart.
+KEPT = "kept"
+RETURNING = "returning"
+RETURNED = "returned"
+ACCEPTED = "accepted"
+
 # Of a transaction of coins.
 SEEN = "seen"
 APPLIED = "applied"
@@ -136,6 +142,35 @@ class Refund(msgspec.Struct, frozen=True):
     def by_channel(self) -> int:
         """The part of it that the channel gives back, in minor units; 0 where no channel does."""
         return self.amount - self.to_wallet if self.channel is not None else 0
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Money that came and that no order was waiting for: kept, returning, returned or accepted.
+
+    `back` is the id of what gives it back, or tried to last; `group` says why that failed.
+    """
+
+    number: int
+    attempt: str
+    channel: str
+    reference: str
+    amount: int
+    currency: str
+    channel_fee: int
+    because: str
+    received_at: datetime
+    status: str = KEPT
+    back: str = ""
+    back_reference: str = ""
+    group: str | None = None
+    unanswered: tuple[str, ...] = ()
+
+
+class GivenBackUnasked(msgspec.Struct, frozen=True):
+    """What the channel says it gave back though nobody had asked it to, or not again: kept in suspense."""
+
+    subject: str
+    reference: str
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -230,6 +265,10 @@ class Payment(msgspec.Struct, frozen=True):
     voids: tuple[Void, ...] = ()
     increments: tuple[Increment, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    unasked: tuple[GivenBackUnasked, ...] = ()
+    backs: dict[str, int] = {}
+    """Which receipt each of the returns gives back."""
 
     @property
     def refunded(self) -> int:
@@ -253,6 +292,14 @@ class Payment(msgspec.Struct, frozen=True):
     def disputed(self) -> bool:
         """Whether a bank holds money of it that nobody has decided on."""
         return any(dispute.money == TAKEN for dispute in self.disputes)
+
+    def receipt(self, number: int) -> Receipt | None:
+        return next((receipt for receipt in self.receipts if receipt.number == number), None)
+
+    def receipt_of(self, back: str) -> Receipt | None:
+        """The receipt that this gives back, or tried to."""
+        number = self.backs.get(back)
+        return None if number is None else self.receipt(number)
 
     def dispute(self, name: str) -> Dispute | None:
         return next((dispute for dispute in self.disputes if dispute.id == name), None)

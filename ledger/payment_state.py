@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCreated
-from ledger.evolving import authorizations, coins, confirmations, disputes, payments, products, refunds, reviews, shares
+from ledger.evolving import authorizations, coins, confirmations, disputes, payments, products, receipts, refunds, reviews, shares
 from ledger.payment import Payment
 
 _EVOLVERS = (
@@ -26,6 +26,7 @@ _EVOLVERS = (
     | refunds.EVOLVERS
     | reviews.EVOLVERS
     | disputes.EVOLVERS
+    | receipts.EVOLVERS
     | shares.EVOLVERS
 )
 # Every event that a payment's stream may hold.

@@ -16,8 +16,8 @@ from ledger.authorization import Capture
 from ledger.declines import WAITING, Failure, Texts, failure_of, refund_failure_of
 from ledger.dispute_views import DisputeSummary, dispute_status, dispute_summaries
 from ledger.events.event import Recorded
-from ledger.events.payments import Exchange, PaymentRouted
-from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Refund
+from ledger.events.payments import Discount, Exchange, PaymentRouted
+from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Receipt, Refund
 from ledger.top_up_state import TopUp
 
 ActionType = Literal["redirect", "qr_code", "sms_code", "three_ds", "pay_to_address", "one_time_code", "wait"]
@@ -87,6 +87,21 @@ class RefundSummary(msgspec.Struct, frozen=True):
     amount: int
 
 
+class ReceiptView(msgspec.Struct, frozen=True):
+    """Money that came and that the order was not waiting for: kept, returning, returned or accepted for it.
+
+    What could not be given back is `kept` again, with an `error`: then somebody has to look.
+    """
+
+    number: int
+    status: str
+    attempt: str
+    amount: int
+    currency: str
+    because: str
+    error: Failure | None
+
+
 class CaptureView(msgspec.Struct, frozen=True):
     """One part that was taken of what was held, or is to be, as its payment lists it."""
 
@@ -122,6 +137,7 @@ class PaymentView(msgspec.Struct):
     refunds: tuple[RefundSummary, ...]
     dispute_status: str
     disputes: tuple[DisputeSummary, ...]
+    receipts: tuple[ReceiptView, ...]
     risk: RiskView | None
     routing: RoutingView | None
     error: Failure | None
@@ -131,6 +147,8 @@ class PaymentView(msgspec.Struct):
     created_at: datetime
     expires_at: datetime | None
     scheduled_at: datetime | None
+    discount: Discount | None
+    """What the payer does not have to pay of `amount`, in minor units, and who pays it."""
     exchange: Exchange | None
     """What it is in another unit at a locked rate: what a foreign payment's merchant is owed, what is sent in coins."""
 
@@ -178,7 +196,7 @@ def payment_view_of(payment: Payment) -> PaymentView:
         next_action=_payers_action(payment) or payers_patience(payment.status),
         merchant=created.merchant,
         customer=created.customer,
-        amount=created.amount,
+        amount=created.price,
         currency=created.currency,
         product=created.product,
         capture=created.capture,
@@ -194,6 +212,7 @@ def payment_view_of(payment: Payment) -> PaymentView:
         refunds=tuple(RefundSummary(refund.id, refund.status, refund.amount) for refund in payment.refunds),
         dispute_status=dispute_status(payment),
         disputes=dispute_summaries(payment),
+        receipts=tuple(_receipt_view(receipt) for receipt in payment.receipts),
         risk=None if risk is None else RiskView(risk.decision, risk.score, risk.reasons, risk.flagged),
         routing=None if routing is None else routing_view(routing),
         error=None if payment.group is None else failure_of(payment.group),
@@ -203,6 +222,7 @@ def payment_view_of(payment: Payment) -> PaymentView:
         created_at=payment.created_at,
         expires_at=payment.expires_at,
         scheduled_at=created.scheduled_at,
+        discount=created.discount,
         exchange=created.exchange,
     )
 
@@ -216,6 +236,19 @@ def _payers_action(payment: Payment) -> NextAction | None:
     data = action.data if tries_left is None else {**action.data, "tries_left": str(tries_left)}
     kind = cast(ActionType, action.action)
     return NextAction(kind, action.url or UNSET, data or UNSET, action.expires_at or UNSET)
+
+
+def _receipt_view(receipt: Receipt) -> ReceiptView:
+    error = None if receipt.group is None else refund_failure_of(receipt.group)
+    return ReceiptView(
+        receipt.number,
+        receipt.status,
+        receipt.attempt,
+        receipt.amount,
+        receipt.currency,
+        receipt.because,
+        error,
+    )
 
 
 def _capture_view(capture: Capture) -> CaptureView:

@@ -90,12 +90,13 @@ def _row(recorded: Recorded, event: PaymentReviewOpened, created: PaymentCreated
 
 # --- reading
 
-_LIST: LiteralString = """
+_SELECT: LiteralString = """
 SELECT position, review, payment, status, reasons, merchant, amount, currency, after_authorization,
        opened_at, deadline, on_deadline, decided_at, decided_by, note
   FROM {schema}.reviews
- WHERE position > %(after)s
 """
+_LIST: LiteralString = _SELECT + " WHERE position > %(after)s"
+_ONE: LiteralString = _SELECT + " WHERE review = %s"
 _OF_STATUS: LiteralString = " AND status = %(status)s"
 _IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
 _DUE_REVIEWS = "SELECT review FROM {schema}.reviews WHERE status = 'open' AND deadline <= %s ORDER BY deadline LIMIT %s"
@@ -131,6 +132,12 @@ async def reviews(
     wanted = {"after": after, "status": status, "limit": limit}
     rows = await (await connection.execute(in_book(statement, book), wanted)).fetchall()
     return [_view(row) for row in rows]
+
+
+async def review(connection: AsyncConnection[Any], book: str, name: str) -> ReviewView | None:
+    """The review of this id, or None."""
+    row = await (await connection.execute(in_book(_ONE, book), (name,))).fetchone()
+    return None if row is None else _view(row)
 
 
 def _view(row: TupleRow) -> ReviewView:

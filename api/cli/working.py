@@ -23,6 +23,7 @@ from commands.funds import ReleaseFunds
 from commands.processes.code_sender import run_codes
 from commands.processes.webhook_sender import run_webhooks
 from commands.processes.worker import run_worker
+from commands.sealed_answers import AnswerSeal
 from commands.webhook_addresses import AddressRule
 from ledger.store.connection import Database
 from projections.contracts import due_subjects
@@ -111,6 +112,7 @@ async def _work(of: Settings, database: Database) -> None:
             _DuePayments(pool),
             _DueContracts(pool),
             due_releases=_DueReleases(pool),
+            seal=AnswerSeal(pepper),
         )
     finally:
         stop.set()

@@ -60,6 +60,7 @@ _REVOKED: dict[str, Any] = {
     "amount": 6000,
     "currency": "EUR",
     "reason": "The order was changed",
+    "takes_back": None,
     "error": None,
 }
 
@@ -170,8 +171,8 @@ async def extend_payment(payment: str, asked: ExtendRequest, caller: Calling) ->
 async def revoke_payment(payment: str, asked: RevokeRequest, caller: Calling) -> Response:
     """Undo a payment in whichever way its state asks for; `revoked_by` says which way that is.
 
-    void: what is held is let go. revocation: what was taken today, in one go, is as if it had not been; where it was
-    held before, it is held again, and revoking once more lets go of it. refund: what was taken is given back.
+    void: what is held is let go; or what was taken today, in one go, is as if it had not been (`takes_back`): where it
+    was held before, it is held again, and revoking once more lets go of it. refund: what was taken is given back.
     """
     command = RevokePayment(payment, asked.reason or "")
     return await late.carry_out(caller, command, asked, stream_of, revocation_view)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from msgspec import to_builtins
-from pydantic import ConfigDict, StringConstraints
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from api import late
@@ -49,11 +49,14 @@ _CANCELED: dict[str, Any] = {
 
 
 class ConfirmRequest(Request):
-    """What the payer answered, such as the code that he was sent. A payment that is only created needs no answer."""
+    """What the payer answered, such as the `code` that he was sent. A payment that is only created needs no answer."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "123456"}]})
 
-    answer: Annotated[str, StringConstraints(strict=True, pattern=r"^[!-~]{1,64}$")] | None = None
+    answer: Annotated[
+        Annotated[str, StringConstraints(strict=True, pattern=r"^[!-~]{1,64}$")] | None,
+        Field(validation_alias=AliasChoices("answer", "code")),
+    ] = None
 
 
 class CancelRequest(Request):

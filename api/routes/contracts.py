@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from api import late
@@ -120,12 +120,15 @@ class ContractLimitsRequest(Request):
 
 
 class ContractRequest(Request):
-    """Who may charge whom, by which method and up to which limits. `single_use`: for one charge only."""
+    """Who may charge whom, by which method and up to which limits. `single_use`: for one charge only.
+
+    For agency_pay `merchant` names the principal that is collected for, and may be called `principal`.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     customer: Identifier
-    merchant: Identifier
+    merchant: Annotated[Identifier, Field(validation_alias=AliasChoices("merchant", "principal"))]
     product: Identifier
     method: MethodRequest
     limits: ContractLimitsRequest
@@ -150,11 +153,11 @@ class ContractRequest(Request):
 
 
 class ContractAnswerRequest(Request):
-    """The code that the payer was sent."""
+    """The code that the payer was sent; `code` is understood as well."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "123456"}]})
 
-    answer: Answer
+    answer: Annotated[Answer, Field(validation_alias=AliasChoices("answer", "code"))]
 
 
 class ContractReasonRequest(Request):
@@ -212,7 +215,7 @@ async def confirm_contract(contract: str, asked: ContractAnswerRequest, caller: 
         raise ContractNotFound
     return await late.carry_out(
         caller,
-        ConfirmContract(contract, asked.answer),
+        ConfirmContract(contract, caller.world.seal.close(asked.answer)),
         asked,
         lambda name: name,
         lambda history, _: contract_view(history),

@@ -40,10 +40,18 @@ _CREATED["created_at"] = _TIME
 
 
 class FeeRequest(Request):
-    """What a payment costs the merchant: ten-thousandths of it, and a fixed number of minor units."""
+    """What a payment costs the merchant: ten-thousandths of it, and a fixed number of minor units.
+
+    On top comes tax, `tax_bps` ten-thousandths of the fee. `invoiced`: fee and tax are not taken from what was sold.
+    """
 
     percent_bps: Annotated[int, Field(ge=0, le=BASIS_POINTS)]
     fixed: Annotated[int, Field(ge=0, le=LARGEST)]
+    tax_bps: Annotated[int, Field(ge=0, le=BASIS_POINTS)] = 0
+    invoiced: bool = False
+
+    def to_terms(self) -> FeeTerms:
+        return FeeTerms(self.percent_bps, self.fixed, self.tax_bps, self.invoiced)
 
 
 class SettlementTermsRequest(Request):
@@ -98,7 +106,8 @@ class FundsReleaseRequest(Request):
 class MerchantBalance(msgspec.Struct):
     """What a merchant is owed, in minor units: not settled yet, ready to be paid out, held back, on its way.
 
-    `receivable` is what the merchant owes us; `net` is all that it is owed, less that.
+    `receivable` is what the merchant owes us; `net` is all that it is owed, less that. Fees that are `invoiced` apart,
+    with their tax, are not in it: nothing is taken for them.
     """
 
     merchant: str
@@ -109,6 +118,7 @@ class MerchantBalance(msgspec.Struct):
     in_transit: int
     disputed: int
     receivable: int
+    invoiced: int
     net: int
     position: int
 
@@ -119,7 +129,7 @@ async def create_merchant(asked: MerchantRequest, caller: Calling) -> Response:
     command = CreateMerchant(
         asked.id or new_id(MERCHANT),
         asked.name,
-        FeeTerms(asked.fee.percent_bps, asked.fee.fixed),
+        asked.fee.to_terms(),
         asked.settlement_currency,
         asked.metadata,
         SettlementTerms() if asked.settlement is None else asked.settlement.to_terms(),
@@ -164,6 +174,7 @@ async def show_merchant(merchant: str, caller: Calling, min_position: MinPositio
         "in_transit": 0,
         "disputed": 0,
         "receivable": 0,
+        "invoiced": 0,
         "net": 9850,
         "position": 27,
     },
@@ -189,14 +200,15 @@ async def show_merchant_balance(merchant: str, caller: Calling, min_position: Mi
                 chart.merchant_receivable,
             )
         ]
+        names.append(chart.invoiced_fees("", merchant, currency))
         opened = [await read.account(connection, caller.book, name) for name in names]
         position, _ = await read.head(connection, caller.book)
     balances = [0 if found is None else found.account.balance for found in opened]
-    pending, available, reserved, in_transit, disputed, receivable = balances
+    pending, available, reserved, in_transit, disputed, receivable, invoiced = balances
     net = pending + available + reserved + in_transit + disputed - receivable
     return answer(
         MerchantBalance(
-            merchant, currency, pending, available, reserved, in_transit, disputed, receivable, net, position
+            merchant, currency, pending, available, reserved, in_transit, disputed, receivable, invoiced, net, position
         )
     )
 

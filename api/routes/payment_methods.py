@@ -103,7 +103,7 @@ async def confirm_payment_method(
     await _must_be_of(caller, customer, payment_method)
     return await late.carry_out(
         caller,
-        ConfirmContract(payment_method, asked.answer),
+        ConfirmContract(payment_method, caller.world.seal.close(asked.answer)),
         asked,
         lambda name: name,
         lambda history, _: payment_method_view(history),

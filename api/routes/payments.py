@@ -45,6 +45,7 @@ from ledger.errors import (
     CurrencyUnknown,
     CursorInvalid,
     CustomerUnknown,
+    DiscountNotSupported,
     FeeExceedsAmount,
     InsufficientFunds,
     LimitRange,
@@ -53,6 +54,7 @@ from ledger.errors import (
     PaymentMethodUnknown,
     PaymentNotFound,
     PaymentStateInvalid,
+    PrincipalUnknown,
     ProductNotSupported,
     QuoteExpired,
     QuoteMismatch,
@@ -101,6 +103,7 @@ SHOWN: dict[str, Any] = {
     "refunds": [],
     "dispute_status": "none",
     "disputes": [],
+    "receipts": [],
     "risk": {"decision": "accept", "score": 0, "reasons": [], "flagged": False},
     "routing": {
         "channel": "card_simulator",
@@ -116,6 +119,7 @@ SHOWN: dict[str, Any] = {
     "created_at": _TIME,
     "expires_at": None,
     "scheduled_at": None,
+    "discount": None,
     "exchange": None,
 }
 _REFUND = {
@@ -179,6 +183,8 @@ class RefundRequest(Request):
         ScheduleInPast,
         ScheduleNotSupported,
         FeeExceedsAmount,
+        DiscountNotSupported,
+        PrincipalUnknown,
         CreditLineUnknown,
         CreditLimitExceeded,
         QuoteUnknown,

@@ -59,7 +59,10 @@ class BatchedPayout(PayoutRequest):
 
 
 class PayoutBatchRequest(Request):
-    """Each is carried out for itself, in their order."""
+    """Each is carried out for itself, in their order. The list may be called `payouts` as well.
+
+    In a batch that has an Idempotency-Key, an item without a key is known by its place.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -117,7 +120,7 @@ async def post_payout_batch(request: HttpRequest) -> Response:
     The batch may have an Idempotency-Key of its own; sent again, it has the same results.
     """
     caller: Caller = request.scope[CALLER]
-    items = _read(body_of(request))
+    items = _read(_named(body_of(request), caller.key))
     _refuse_what_stands_twice(items, caller.key)
     results: list[PayoutBatchResult] = []
     parts: list[Part] = []
@@ -147,6 +150,25 @@ async def post_payout_batch(request: HttpRequest) -> Response:
     if answers and all(given.replayed or given.again for given in answers):
         headers[REPLAYED] = "true"
     return answer(PayoutBatchAnswer(results), 201, headers)
+
+
+def _named(body: Any, batch_key: str) -> Any:
+    """The body, whatever its list is called; in a batch that has a key, an item without one is known by its place."""
+    if not isinstance(body, dict):
+        return body
+    if "payouts" in body and "items" not in body:
+        body = {"items" if name == "payouts" else name: value for name, value in body.items()}
+    items = body.get("items")
+    if not batch_key or not isinstance(items, list):
+        return body
+    stem = sha256(batch_key.encode()).hexdigest()
+    keyed = [
+        {**item, "idempotency_key": f"{stem}-{index}"}
+        if isinstance(item, dict) and "idempotency_key" not in item
+        else item
+        for index, item in enumerate(items)
+    ]
+    return {**body, "items": keyed}
 
 
 def _read(body: Any) -> list[BatchedPayout | Refusal]:

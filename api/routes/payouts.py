@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import ConfigDict
+from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
 from api.answers import Page, answer
@@ -33,13 +33,13 @@ from ledger.errors import (
     CursorInvalid,
     FieldInvalid,
     FieldMissing,
-    SelfApproval,
     InsufficientFunds,
     LimitRange,
     MerchantUnknown,
     PayoutNotFound,
     PayoutStateInvalid,
     PrincipalUnknown,
+    SelfApproval,
 )
 from ledger.events.payouts import MERCHANT, PRINCIPAL, Destination
 from ledger.ids import PAYOUT, new_id
@@ -95,14 +95,15 @@ class PayoutDestinationRequest(Request):
     """Where the money goes: `bank_account` with its number and holder, or `token`, which stands for a card or wallet.
 
     The number is kept whole for the channel, and shown by its last four characters only. Card numbers are refused.
+    `iban` and `holder` are understood as other words for `account_number` and `name`.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_BANK]})
 
     type: Identifier
-    account_number: Identifier = ""
+    account_number: Annotated[Identifier, Field(validation_alias=AliasChoices("account_number", "iban"))] = ""
     bank: Name = ""
-    name: Name = ""
+    name: Annotated[Name, Field(validation_alias=AliasChoices("name", "holder"))] = ""
     country: Identifier = ""
     token: Identifier = ""
     entity: Identifier = "individual"

@@ -1,4 +1,4 @@
-"""/principals: for whom we pay money out, what they have put in, and what of it is on its way."""
+"""/principals: for whom we collect money and pay it out, what they have put in, and what of it is on its way."""
 
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Amount, Currency, Identifier, Metadata, Name, PartyId, Reference, Request
 from api.keys import ADMIN
+from api.routes.merchants import FeeRequest
 from api.routing import Router
 from commands.principals import CreatePrincipal, FundingReceipt, FundPrincipal, PrincipalReceipt
 from ledger import chart
@@ -22,6 +23,7 @@ from ledger.errors import (
     IdExistsDifferent,
     PrincipalNotFound,
 )
+from ledger.events.merchants import FeeTerms
 from ledger.events.principals import PrincipalCreated, principal_stream
 from ledger.ids import FUNDING, PRINCIPAL, new_id
 from ledger.money import LARGEST
@@ -35,13 +37,17 @@ _CREATED = {
     **_EXAMPLE,
     "approve_above": None,
     "metadata": {},
+    "collection_fee": {"percent_bps": 0, "fixed": 0},
     "created_at": "2026-11-21T10:20:30.123456Z",
 }
 _FUNDING: dict[str, Any] = {"amount": 500_000, "currency": "EUR", "bank_account": "main", "reference": "MT940-77"}
 
 
 class PrincipalRequest(Request):
-    """For whom we pay out; each payout costs `fee`, and one above `approve_above` needs a second person."""
+    """For whom we collect and pay out; each payout costs `fee`, and one above `approve_above` needs a second person.
+
+    Each payment that is collected for it costs `collection_fee`.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -50,6 +56,7 @@ class PrincipalRequest(Request):
     fee: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     approve_above: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
     metadata: Metadata = {}
+    collection_fee: FeeRequest | None = None
 
 
 class FundingRequest(Request):
@@ -76,7 +83,14 @@ class PrincipalBalance(msgspec.Struct):
 @router.writes("", PrincipalReceipt, _CREATED, scope="payments:write", refuses=(IdExistsDifferent,))
 async def create_principal(asked: PrincipalRequest, caller: Calling) -> Response:
     """Serve a principal from now on. Without an `id` it gets a fresh one."""
-    command = CreatePrincipal(asked.id or new_id(PRINCIPAL), asked.name, asked.fee, asked.approve_above, asked.metadata)
+    command = CreatePrincipal(
+        asked.id or new_id(PRINCIPAL),
+        asked.name,
+        asked.fee,
+        asked.approve_above,
+        asked.metadata,
+        FeeTerms(0, 0) if asked.collection_fee is None else asked.collection_fee.to_terms(),
+    )
     return await caller.carry_out(command, asked)
 
 
@@ -96,6 +110,7 @@ async def show_principal(principal: str, caller: Calling, min_position: MinPosit
         created.fee,
         created.approve_above,
         created.metadata,
+        created.collection_fee,
         recorded.recorded_at,
     )
     return answer(receipt)

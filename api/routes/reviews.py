@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import ConfigDict
+from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
 from api import late
+from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Request, Text500
 from api.routes.payments import SHOWN
@@ -15,15 +16,16 @@ from commands.reviews import ApproveReview, RejectReview
 from ledger.errors import (
     ChannelUnavailable,
     CursorInvalid,
-    SelfApproval,
     InsufficientFunds,
     LimitRange,
     PaymentStateInvalid,
     ReviewNotFound,
     ReviewNotOpen,
+    SelfApproval,
 )
 from ledger.payment_views import PaymentView, payment_view
 from projections.reviews import Reviews, ReviewView, reviews
+from projections.reviews import review as find_review
 
 router = Router("/v1/reviews", "risk")
 
@@ -48,11 +50,11 @@ _SHOWN: dict[str, Any] = {
 
 
 class DecisionRequest(Request):
-    """Why, for whoever looks at it later."""
+    """Why, for whoever looks at it later; `reason` is understood as well."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "The customer was called"}]})
 
-    note: Text500 = ""
+    note: Annotated[Text500, Field(validation_alias=AliasChoices("note", "reason"))] = ""
 
 
 @router.reads("", ReviewView, _SHOWN, scope="risk:read", page=True, refuses=(CursorInvalid, LimitRange))
@@ -70,6 +72,17 @@ async def list_reviews(
     async with caller.world.reading() as connection:
         found = await reviews(connection, caller.book, status=status, after=after, limit=limit + 1)
     return caller.page("reviews", found, limit, lambda row: (row.position,), filters)
+
+
+@router.reads("/{review}", ReviewView, _SHOWN, scope="risk:read", refuses=(ReviewNotFound,))
+async def show_review(review: str, caller: Calling, min_position: MinPosition = None) -> Response:
+    """Show a review: why it was opened, until when it waits, and who decided what."""
+    await caller.see(min_position, Reviews.name)
+    async with caller.world.reading() as connection:
+        found = await find_review(connection, caller.book, review)
+    if found is None:
+        raise ReviewNotFound
+    return answer(found)
 
 
 @router.writes(

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Query
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, model_validator
 from starlette.responses import Response
 
 from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition, Rules
 from api.fields import DEFAULT_PAGE, Identifier, Name, Request, Text500, Timestamp
-from api.payment_requests import PaymentRequest
+from api.payment_requests import PaymentRequest, as_created, in_its_place
 from api.risk_past import BacktestReport, back_test
 from api.routing import Router
 from commands.policies.risk import DEFAULT_RULES, FailMode, OnDeadline, RuleSet, SignalValue, StepUp, Verdict
@@ -31,7 +31,6 @@ from ledger.errors import (
 )
 from ledger.events.customers import customer_stream
 from ledger.events.merchants import merchant_stream
-from ledger.events.payments import PaymentCreated
 from ledger.events.risk import RULES_STREAM, RiskPolicy, RiskRule, RiskRulesChanged
 from ledger.store import read
 from projections.risk_lists import ListedValue, RiskLists, listed
@@ -78,6 +77,8 @@ _REPORT: dict[str, Any] = {
     "next_position": None,
 }
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN_BESIDE = {"position", "version", "changed_at"}
 _Score = Annotated[int, Field(strict=True, ge=1, le=100)] | None
 
 
@@ -115,33 +116,51 @@ class PolicyRequest(Request):
 
 
 class RulesRequest(Request):
-    """Every rule there shall be; the rules before are not asked any more."""
+    """Every rule there shall be; the rules before are not asked any more. What GET shows may be sent back as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     rules: Annotated[list[RuleRequest], Field(max_length=500)]
     policy: PolicyRequest = PolicyRequest()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sent_back(cls, body: Any) -> Any:
+        if not isinstance(body, dict) or not body.keys() >= _SHOWN_BESIDE:
+            return body
+        return {name: value for name, value in body.items() if name not in _SHOWN_BESIDE}
+
     def to_rules(self) -> tuple[RiskRule, ...]:
         return tuple(rule.to_rule() for rule in self.rules)
 
 
 class EvaluationRequest(Request):
-    """An order as it would be paid for, and other rules than those of now, if they are to be tried."""
+    """An order as it would be paid for, and other rules than those of now, if they are to be tried.
+
+    The order may also stand alone, as POST /v1/payments takes it.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"payment": _PAYMENT}]})
 
     payment: PaymentRequest
     rules: RulesRequest | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_its_place(cls, body: Any) -> Any:
+        return in_its_place(body, "payment", "rules")
+
 
 class BacktestRequest(Request):
-    """Which payments of the past are judged again: those created after `from` and until `to`; and by which rules."""
+    """Which payments of the past are judged again, by which rules: those created from `since` on (all) until `until`.
+
+    `from` and `to` are understood as other words for `since` and `until`.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-11-20T00:00:00Z", **_EXAMPLE}]})
 
-    since: Timestamp
-    until: Timestamp | None = None
+    since: Annotated[Timestamp, Field(validation_alias=AliasChoices("since", "from"))] = _EVER
+    until: Annotated[Timestamp | None, Field(validation_alias=AliasChoices("until", "to"))] = None
     after_position: Annotated[int, Field(strict=True, ge=0)] = 0
     rules: Annotated[list[RuleRequest], Field(max_length=500)] | None = None
     policy: PolicyRequest = PolicyRequest()
@@ -228,25 +247,12 @@ async def show_risk_rules(
 async def evaluate_risk(asked: EvaluationRequest, caller: Calling) -> Response:
     """Say what would be decided about such a payment now. Nothing is stored and nobody is asked for anything."""
     risk, command = caller.world.risk, asked.payment.to_command()
-    await _check_parties(caller, command.merchant, command.customer)
+    await _check_parties(caller, command)
     rules = await _rules_of(caller, asked.rules)
     signals = await risk.signals_for(caller.book, command, rules)
     lists = await risk.lists(caller.book, command)
     age = await risk.age(caller.book, command, rules)
-    created = PaymentCreated(
-        command.id,
-        command.merchant,
-        command.customer,
-        command.amount,
-        command.currency,
-        command.product,
-        command.method,
-        command.order_reference,
-        fee=0,
-        capture=command.capture,
-        metadata=command.metadata,
-        client=command.client,
-    )
+    created = as_created(command)
     values = {**signals.values, **age}
     assessed = judge(rules, created, datetime.now(UTC).hour, values, lists, signals.trouble)
     return answer(
@@ -285,11 +291,13 @@ async def back_test_risk_rules(asked: BacktestRequest, caller: Calling) -> Respo
     return answer(report)
 
 
-async def _check_parties(caller: Calling, merchant: str, customer: str | None) -> None:
-    """Raises MerchantUnknown, CustomerUnknown."""
+async def _check_parties(caller: Calling, command: CreatePayment) -> None:
+    """Raises MerchantUnknown, PrincipalUnknown, CustomerUnknown."""
+    merchant, customer = command.merchant, command.customer
     async with caller.world.reading() as connection:
-        if await read.event(connection, caller.book, merchant_stream(merchant), 1) is None:
-            raise MerchantUnknown(pointer="/payment/merchant", merchant=merchant)
+        if await read.event(connection, caller.book, payee_stream(command.product, merchant), 1) is None:
+            unknown = PrincipalUnknown if command.product == AGENCY_PAY else MerchantUnknown
+            raise unknown(pointer="/payment/merchant", merchant=merchant)
         if customer and await read.event(connection, caller.book, customer_stream(customer), 1) is None:
             raise CustomerUnknown(pointer="/payment/customer", customer=customer)
 

@@ -4,19 +4,27 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Query
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from starlette.responses import Response
 
 from api.answers import answer
 from api.dependencies import Calling, MinPosition, Rules
 from api.fields import Amount, Currency, Identifier, Metadata, Name, Request, Text500
+from api.payment_requests import PaymentRequest, as_created, in_its_place
 from api.routing import Router
-from commands.channel_choice import rehearsed
+from commands.channel_choice import facts_of, rehearsed
 from commands.policies.routing import RoutingFacts
 from commands.policies.routing_language import LONGEST_CONDITION
 from commands.policies.routing_rules import MOST_RULES, RoutingRules, checked, rules_of, text_of
 from commands.routing_rules import ActivateRoutingRules, DeactivateRoutingRules, RulesVersion, version_in
-from ledger.errors import ChannelUnavailable, RoutingRulesInvalid, RoutingRulesNotActive, RoutingRulesNotFound
+from ledger.errors import (
+    ChannelUnavailable,
+    FieldInvalid,
+    FieldMissing,
+    RoutingRulesInvalid,
+    RoutingRulesNotActive,
+    RoutingRulesNotFound,
+)
 from ledger.events.routing import RULES_STREAM
 from ledger.store import read
 
@@ -50,6 +58,7 @@ _SHOWN = {
     "warnings": [],
     "activated_at": _TIME,
     "versions": ["5f0c3e1d9a7b2c46"],
+    "rules": _EXAMPLE["rules"],
 }
 _Channels = Annotated[list[Identifier], Field(max_length=50)]
 _Percent = Annotated[int, Field(strict=True)]
@@ -120,7 +129,7 @@ class RoutingRulesRequest(Request):
     """All rules there shall be, asked in this order; the rules before are not asked any more.
 
     `max_attempts`: at how many channels one payment is tried; 0 and 1: never at a second one. `retry_minutes`: for so
-    long a failed payment may be tried again on demand; 0: never.
+    long a failed payment may be tried again on demand; 0: never. What GET shows may be sent back as it is.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -130,6 +139,12 @@ class RoutingRulesRequest(Request):
     max_attempts: int = 2
     retry_minutes: int = 60
     circuit: CircuitRequest = CircuitRequest()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sent_back(cls, body: Any) -> Any:
+        is_shown = isinstance(body, dict) and body.keys() >= {"position", "version", "document"}
+        return body["document"] if is_shown else body
 
     def to_document(self) -> RoutingRules:
         return msgspec.convert(self.model_dump(), RoutingRules)
@@ -180,7 +195,10 @@ class ChargeRequest(Request):
 
 
 class RehearsalRequest(Request):
-    """A charge, and other rules than those of now, if they are to be tried."""
+    """A charge or a payment, and other rules than those of now, if they are to be tried.
+
+    The charge, or the payment as POST /v1/payments takes it, may also stand alone.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -188,8 +206,25 @@ class RehearsalRequest(Request):
         }
     )
 
-    charge: ChargeRequest
+    charge: ChargeRequest | None = None
+    payment: PaymentRequest | None = None
     rules: RoutingRulesRequest | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_its_place(cls, body: Any) -> Any:
+        is_charge = isinstance(body, dict) and isinstance(body.get("method"), str) and "charge" not in body
+        return {"charge": body} if is_charge else in_its_place(body, "charge", "payment", "rules")
+
+    def to_facts(self) -> RoutingFacts:
+        """Raises FieldMissing, FieldInvalid."""
+        if self.charge is not None and self.payment is not None:
+            raise FieldInvalid("Either a charge is rehearsed or a payment.", pointer="/payment")
+        if self.payment is not None:
+            return facts_of(as_created(self.payment.to_command()))
+        if self.charge is None:
+            raise FieldMissing(pointer="/charge")
+        return self.charge.to_facts()
 
 
 class RehearsedRoute(msgspec.Struct):
@@ -236,7 +271,7 @@ async def show_routing_rules(
 @router.writes(
     "/rules/deactivate",
     RulesVersion,
-    {**_SHOWN, "version": "", "active": False, "document": {}, "activated_at": None},
+    {**_SHOWN, "version": "", "active": False, "document": {}, "activated_at": None, "rules": []},
     scope="payments:write",
     status=200,
     refuses=(RoutingRulesNotActive,),
@@ -270,7 +305,7 @@ async def evaluate_routing(asked: RehearsalRequest, caller: Calling) -> Response
         checked(document)
         rules = rules_of(*text_of(document))
     async with caller.world.reading() as connection:
-        found = await rehearsed(connection, caller.book, asked.charge.to_facts(), rules)
+        found = await rehearsed(connection, caller.book, asked.to_facts(), rules)
     return answer(
         RehearsedRoute(
             found.channel, found.because, found.rule, found.candidates, found.considered, found.rules or None

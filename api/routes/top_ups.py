@@ -8,8 +8,7 @@ from starlette.responses import Response
 from api import late
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
-from api.fields import Amount, Request
-from api.payment_requests import MethodRequest
+from api.payment_requests import MethodRequest, WalletRequest
 from api.routing import Router
 from commands.processes.channel_calls import nudge
 from commands.top_ups import RequestTopUp
@@ -18,6 +17,7 @@ from ledger.errors import (
     AmountOverflow,
     AmountType,
     ChannelUnavailable,
+    CurrencyMismatch,
     CurrencyUnknown,
     CustomerNotFound,
     MethodNotSupported,
@@ -47,12 +47,11 @@ _SHOWN = {
 }
 
 
-class TopUpRequest(Request):
+class TopUpRequest(WalletRequest):
     """How much, and by which method."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    amount: Amount
     method: MethodRequest
 
 
@@ -70,11 +69,13 @@ class TopUpRequest(Request):
         CustomerNotFound,
         WalletNotFound,
         CurrencyUnknown,
+        CurrencyMismatch,
         ChannelUnavailable,
     ),
 )
 async def top_up_wallet(customer: str, currency: str, asked: TopUpRequest, caller: Calling) -> Response:
     """Charge a card for a wallet. 202 while the channel has not said what became of it."""
+    asked.check_currency(currency)
     command = RequestTopUp(new_id(TOP_UP), customer, asked.amount, currency, asked.method.to_method())
     return await late.carry_out(caller, command, asked, lambda name: name, lambda history, _: top_up_view(history))
 

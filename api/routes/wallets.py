@@ -1,12 +1,13 @@
 """/wallets: money out of a wallet, between wallets, and money that may not be spent for now."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
 from api.dependencies import Calling
-from api.fields import Amount, Metadata, PartyId, Reference, Request, Text500
+from api.fields import Metadata, PartyId, Reference, Request, Text500
+from api.payment_requests import WalletRequest
 from api.routes.payouts import SHOWN, PayoutDestinationRequest
 from api.routing import Router
 from commands.payouts import CreatePayout
@@ -17,6 +18,7 @@ from ledger.errors import (
     AmountOverflow,
     AmountType,
     ChannelUnavailable,
+    CurrencyMismatch,
     CurrencyUnknown,
     CustomerNotFound,
     CustomerUnknown,
@@ -38,6 +40,7 @@ _OF_WALLETS = (
     AmountNotPositive,
     AmountOverflow,
     CurrencyUnknown,
+    CurrencyMismatch,
     CustomerNotFound,
     WalletNotFound,
     InsufficientFunds,
@@ -59,33 +62,30 @@ _FROZEN: dict[str, Any] = {
 }
 
 
-class WithdrawalRequest(Request):
+class WithdrawalRequest(WalletRequest):
     """How much, and where to."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 2000, "destination": _BANK}]})
 
-    amount: Amount
     destination: PayoutDestinationRequest
     reference: Reference | None = None
     metadata: Metadata = {}
 
 
-class WalletTransferRequest(Request):
-    """How much, and to whom."""
+class WalletTransferRequest(WalletRequest):
+    """How much, and to whom; `to` is understood as well."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_TRANSFER]})
 
-    to_customer: PartyId
-    amount: Amount
+    to_customer: Annotated[PartyId, Field(validation_alias=AliasChoices("to_customer", "to"))]
     description: Text500 | None = None
 
 
-class WalletFreezeRequest(Request):
+class WalletFreezeRequest(WalletRequest):
     """How much, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_FREEZE]})
 
-    amount: Amount
     reason: Text500
 
 
@@ -107,6 +107,7 @@ class ReleaseFreezeRequest(Request):
 )
 async def withdraw(customer: str, currency: str, asked: WithdrawalRequest, caller: Calling) -> Response:
     """Pay money out of a wallet. It is a payout: 202 while it is on its way, 201 while it waits for an approval."""
+    asked.check_currency(currency)
     command = CreatePayout(
         new_id(PAYOUT),
         CUSTOMER,
@@ -137,6 +138,7 @@ async def withdraw(customer: str, currency: str, asked: WithdrawalRequest, calle
 )
 async def transfer_to_wallet(customer: str, currency: str, asked: WalletTransferRequest, caller: Calling) -> Response:
     """Move money into another customer's wallet, at once."""
+    asked.check_currency(currency)
     command = TransferToWallet(
         new_id(WALLET_TRANSFER), customer, asked.to_customer, asked.amount, currency, asked.description
     )
@@ -146,6 +148,7 @@ async def transfer_to_wallet(customer: str, currency: str, asked: WalletTransfer
 @router.writes("/{customer}/{currency}/freezes", FreezeReceipt, _FROZEN, scope="payments:write", refuses=_OF_WALLETS)
 async def freeze_wallet(customer: str, currency: str, asked: WalletFreezeRequest, caller: Calling) -> Response:
     """Keep money of a wallet from being spent, until it is released."""
+    asked.check_currency(currency)
     command = FreezeWallet(new_id(FREEZE), customer, asked.amount, currency, asked.reason)
     return await caller.carry_out(command, asked)
 

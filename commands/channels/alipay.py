@@ -1,4 +1,4 @@
-"""Alipay: the adapter of an open platform of Alipay's kind: forms signed with RSA2, answers of JSON signed as it stands.
+"""Alipay: the adapter of an open platform of Alipay's kind: forms signed with RSA2, answers of JSON signed as it is.
 
 POST /gateway.do   method=alipay.trade.precreate             the payer scans what is in `qr_code`
                           alipay.trade.page.pay              the payer is sent to `page_redirection_data`
@@ -7,10 +7,10 @@ POST /gateway.do   method=alipay.trade.precreate             the payer scans wha
 
 An order that nobody has scanned or opened yet is not there for `.query`; asked for again, it has the same address.
 
-Parameters are signed sorted by name, as `name=value` joined by `&`, in the charset that one of them names; what is asked
-for is JSON in `biz_content`. An answer is `{"alipay_trade_…_response":{…},"sign":…}`, and the signature is over the bytes
-between the colon and the comma as they came. A message is a form: signed are all fields but `sign` and `sign_type`, and
-it comes again until it is answered `success`. Sums are yuan with two decimals, times those of China.
+Parameters are signed sorted by name, as `name=value` joined by `&`, in the charset that one of them names; what is
+asked for is JSON in `biz_content`. An answer is `{"alipay_trade_…_response":{…},"sign":…}`, and the signature is over
+the bytes between the colon and the comma as they came. A message is a form: signed are all fields but `sign` and
+`sign_type`, and it comes again until it is answered `success`. Sums are yuan with two decimals, times those of China.
 """
 
 import base64

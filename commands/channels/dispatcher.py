@@ -7,6 +7,7 @@ a whole reply                                                                 â”
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -25,11 +26,17 @@ _IDLE_CONNECTION_S = 2.0
 _log = logging.getLogger(__name__)
 
 
+def as_it_is(request: ChannelRequest) -> ChannelRequest:
+    return request
+
+
 class Dispatcher:
     """Asks channels. One for the whole process and its one event loop; closed at its end."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, opened: Callable[[ChannelRequest], ChannelRequest] = as_it_is) -> None:
+        """`opened` takes out of its seal what only the channel may read; raises ValueError."""
         self._registry = registry
+        self._opened = opened
         # One pool for each channel: a channel that hangs takes no connection from the others.
         self._clients: dict[str, httpx2.AsyncClient] = {}
 
@@ -54,6 +61,7 @@ class Dispatcher:
         channel = self._registry.channel(channel_name)
         settings = self._registry.settings(channel_name)
         try:
+            request = self._opened(request)
             wire = channel.to_wire(request)
         except Exception as bug:
             _log.exception("channel %s cannot say %s", channel_name, type(request).__name__)

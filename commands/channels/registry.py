@@ -14,6 +14,7 @@ from commands.channels.carrier import Carrier
 from commands.channels.channel import Channel
 from commands.channels.keys import Keyring, our_ring
 from commands.channels.signatures import Secret, secret_from_file
+from commands.channels.wechat_pay import WeChatPay
 from commands.policies.channels import ChannelTerms
 from ledger.errors import ChannelNotFound
 
@@ -22,7 +23,7 @@ class ChannelSettings(Struct, frozen=True):
     """One configured channel. `base_url` is http(s)://host[:port][/path] without a slash at its end.
 
     `keys`: what we sign with and know the channel by, where it asks for more than a shared secret. `account`: by what
-    it knows us.
+    it knows us, `application` by what it knows our app.
     `connect_ms` bounds the connection, `read_ms` each wait for more bytes, `total_ms` the whole conversation.
     """
 
@@ -32,6 +33,7 @@ class ChannelSettings(Struct, frozen=True):
     adapter: str = "card_simulator"
     keys: Keyring | None = None
     account: str = ""
+    application: str = "wx0000000000000001"
     connect_ms: int = 1_000
     read_ms: int = 2_000
     total_ms: int = 5_000
@@ -62,16 +64,22 @@ def _alipay(settings: ChannelSettings) -> Channel:
     return Alipay(settings.name, _ring(settings), settings.account, _now)
 
 
+def _wechat_pay(settings: ChannelSettings) -> Channel:
+    ours = settings.account, settings.application
+    return WeChatPay(settings.name, _ring(settings), settings.secret, *ours, _now)
+
+
 # A new kind of channel is one adapter file and one line here.
 ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
     "card_simulator": _card_simulator,
     "bank_redirect": _bank_redirect,
     "carrier": _carrier,
     "alipay": _alipay,
+    "wechat_pay": _wechat_pay,
 }
 
 # Those that sign with key pairs.
-KEYED = frozenset({"bank_redirect", "alipay"})
+KEYED = frozenset({"bank_redirect", "alipay", "wechat_pay"})
 
 
 def _ring(settings: ChannelSettings) -> Keyring:

@@ -17,7 +17,7 @@ class QueryCharge(Struct, frozen=True, tag_field="request", tag="query_charge"):
 
 
 class QueryRefund(Struct, frozen=True, tag_field="request", tag="query_refund", omit_defaults=True):
-    """What became of the refund with our id? `attempt_id` is the charge that it is of, for channels that have to know."""
+    """What became of the refund with our id? `attempt_id` is the charge that it is of: some channels have to know."""
 
     refund_id: str
     attempt_id: str = ""

@@ -15,6 +15,9 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from ledger.errors import SignatureInvalid, SignatureMalformed, TimestampOutOfWindow
 
 ID_HEADER = "channel-id"
@@ -61,6 +64,17 @@ class Secret:
     def hexadecimal(self, message: bytes) -> str:
         """The HMAC-SHA-256 of the message in capital hexadecimals."""
         return hmac.new(self._key, message, sha256).hexdigest().upper()
+
+    def encrypted(self, nonce: bytes, plain: bytes, beside: bytes) -> bytes:
+        """AES in Galois/counter mode with the tag at the end; `beside` is not hidden, but cannot be altered either."""
+        return AESGCM(self._key).encrypt(nonce, plain, beside)
+
+    def decrypted(self, nonce: bytes, hidden: bytes, beside: bytes) -> bytes | None:
+        """What was encrypted; None where it was not, not by us, or not so."""
+        try:
+            return AESGCM(self._key).decrypt(nonce, hidden, beside)
+        except (InvalidTag, ValueError):
+            return None
 
     @staticmethod
     def same(one: str, other: str) -> bool:

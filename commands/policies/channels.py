@@ -104,6 +104,15 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         currencies=("CNY",),
         voids=True,
     ),
+    ChannelTerms(
+        "wechat_pay",
+        methods=("wechat_pay",),
+        fee_bps=60,
+        adapter="wechat_pay",
+        account="1900000001",
+        currencies=("CNY",),
+        voids=True,
+    ),
 )
 
 

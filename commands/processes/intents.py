@@ -53,6 +53,7 @@ from ledger.events.payments import (
     attempt_id,
 )
 from ledger.events.payouts import PayoutPaid, PayoutRejected, PayoutReserved, PayoutReturned
+from ledger.events.receipts import ReceiptReturned, ReceiptReturnFailed, ReceiptReturnRequested
 from ledger.events.refunds import RefundFailed, RefundRequested, RefundSucceeded
 from ledger.events.repayments import RepaymentFailed, RepaymentRequested, RepaymentSucceeded
 from ledger.events.top_ups import TopUpFailed, TopUpRequested, TopUpSucceeded
@@ -166,6 +167,17 @@ def _refund(event: RefundRequested) -> Intent:
     return Intent(event.channel, refund)
 
 
+def _return(event: ReceiptReturnRequested) -> Intent:
+    back = RefundCharge(
+        refund_id=event.id,
+        attempt_id=event.attempt,
+        channel_reference=event.channel_reference,
+        amount=event.amount,
+        currency=event.currency,
+    )
+    return Intent(event.channel, back)
+
+
 def _signing(event: ContractSigningRequested) -> Intent:
     signing = SignContract(
         sign_id=event.signing,
@@ -204,6 +216,7 @@ INTENTS: dict[type[Event], Callable[[Any], Intent | None]] = {
     TopUpRequested: _top_up,
     RepaymentRequested: _top_up,
     RefundRequested: _refund,
+    ReceiptReturnRequested: _return,
     PayoutReserved: _payout,
     ContractSigningRequested: _signing,
     ContractEndingRequested: _ending,
@@ -234,6 +247,9 @@ OUTCOMES: dict[type[Event], Callable[[Any], str]] = {
     RepaymentFailed: lambda event: attempt_id(event.id, 1),
     RefundSucceeded: lambda event: event.id,
     RefundFailed: lambda event: event.id,
+    ReceiptReturned: lambda event: event.id,
+    # What bounced was over before.
+    ReceiptReturnFailed: lambda event: event.id,
     PayoutPaid: lambda event: event.id,
     PayoutRejected: lambda event: event.id,
     PayoutReturned: lambda event: event.id,

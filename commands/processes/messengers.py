@@ -28,7 +28,8 @@ Kind = Literal["email", "phone"]
 RECIPIENT = "{recipient}"
 _Told = TypeVar("_Told")
 
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+# Without `'` and `%`: apprise would read another address.
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$&*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 _LONGEST_EMAIL = 254
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _BETWEEN_DIGITS = re.compile(r"[ ()./-]")
@@ -94,10 +95,19 @@ class Messenger:
         with _LOADING:
             library = _loaded()
         plugin = library.instantiate(self._url.replace(RECIPIENT, quote(address, safe="")))
+        if plugin is not None and self.kind == "email" and not _is_for(plugin, address):
+            logger.error("apprise does not write to the address that it is given, or to more than one")
+            return None
         if plugin is not None:
             plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, _PATIENCE_S)
             plugin.socket_read_timeout = min(plugin.socket_read_timeout, _PATIENCE_S)
         return plugin
+
+
+def _is_for(plugin: "NotifyBase", address: str) -> bool:
+    """Whether it writes to this address and to nobody else: an address that it cannot read would be its sender's."""
+    targets = getattr(plugin, "targets", None)
+    return targets is None or [one[-1] if isinstance(one, tuple) else one for one in targets] == [address]
 
 
 _LOADING = Lock()

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from commands.channel_results import command_for, key_for
 from commands.channels.channel import NotSent, Unknown, Verdict
-from commands.channels.dispatcher import Dispatcher
+from commands.channels.dispatcher import Dispatcher, as_it_is
 from commands.channels.registry import Registry
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Part, own_envelope
@@ -30,6 +30,7 @@ from commands.processes.fund_releases import DueReleases, no_releases, release_f
 from commands.processes.interest import charge_interest, owing
 from commands.processes.next_steps import Step, ask_again, becomes_unresolved, question_of, step_after
 from commands.processes.timers import DueHolds, DuePayments, expire_holds, expire_payments, keep_dates, no_payments
+from commands.sealed_answers import AnswerSeal
 from commands.submitting import submit
 from commands.writer import Writers
 from ledger.errors import ChannelNotFound, Refusal
@@ -68,12 +69,13 @@ async def run_worker(
     due_payments: DuePayments = no_payments,
     due_contracts: DuePayments = no_payments,
     due_releases: DueReleases = no_releases,
+    seal: AnswerSeal | None = None,
 ) -> None:
     """Work for all books, also those that are made meanwhile, until `stop` is set. A bug ends it with an exception."""
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
     pool = database.pool(size=_POOL_SIZE)
     try:
-        async with Dispatcher(channels) as dispatcher:
+        async with Dispatcher(channels, seal.opened if seal else as_it_is) as dispatcher:
             await pool.open()
             worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop, due_payments, due_contracts)
             worker.due_releases = due_releases

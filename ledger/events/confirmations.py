@@ -8,7 +8,7 @@ from ledger.events.event import Event
 class PaymentConfirmationSent(Event, frozen=True, omit_defaults=True):
     """The intent to pass the payer's answer on, recorded before it is sent; the channel knows it by `confirmation`.
 
-    `answer` is a code that is good for this one order and is spent by being sent.
+    `answer` is in a seal: only the service that has to tell it to the channel can open it.
     """
 
     topic: ClassVar[str] = "payments.confirmation_sent.v1"

@@ -233,6 +233,8 @@ class PaymentCaptured(Event, frozen=True, omit_defaults=True):
     tax: int = 0
     invoiced: bool = False
     subsidy: int = 0
+    receipt: int = 0
+    """The number of the receipt that was kept apart before, and is accepted for the order now."""
 
 
 class PaymentPaidFromWallet(Event, frozen=True, omit_defaults=True):

@@ -22,6 +22,7 @@ from ledger.events.payments import (
     PaymentRouted,
 )
 from ledger.payment import (
+    ACCEPTED,
     CANCELED,
     CLOSED,
     DECLINED,
@@ -89,6 +90,10 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
         changed,
         status=SUCCEEDED,
         action=None,
+        group=None,
+        receipts=tuple(
+            replace(one, status=ACCEPTED) if one.number == event.receipt else one for one in payment.receipts
+        ),
         captured=payment.captured + event.amount + event.from_wallet,
         subsidized=payment.subsidized + event.subsidy,
         frozen=payment.frozen - event.from_wallet,

@@ -15,7 +15,7 @@ from ledger.events.refunds import (
     RefundUnapplied,
 )
 from ledger.evolving.payments import Evolvers
-from ledger.payment import FAILED, SUCCEEDED, Payment, Refund
+from ledger.payment import FAILED, SUCCEEDED, GivenBackUnasked, Payment, Refund
 
 
 def with_refund(payment: Payment, name: str, recorded: Recorded, change: Callable[[Refund], Refund]) -> Payment:
@@ -81,6 +81,8 @@ def unapplied(payment: Payment, event: RefundUnapplied, recorded: Recorded) -> P
     def change(refund: Refund) -> Refund:
         return replace(refund, unapplied=(*refund.unapplied, event.channel_reference))
 
+    if payment.refund(event.id) is None:
+        return replace(payment, unasked=(*payment.unasked, GivenBackUnasked(event.id, event.channel_reference)))
     return with_refund(payment, event.id, recorded, change)
 
 

@@ -21,6 +21,7 @@ from ledger.posting_rules import (
     holds,
     payments,
     payouts,
+    receipts,
     refunds,
     top_ups,
     transfers,
@@ -35,6 +36,7 @@ _ENTRY_RULES = (
     | authorizations.ENTRY_RULES
     | refunds.ENTRY_RULES
     | disputes.ENTRY_RULES
+    | receipts.ENTRY_RULES
     | top_ups.ENTRY_RULES
     | credit_lines.ENTRY_RULES
     | fx.ENTRY_RULES

@@ -80,7 +80,7 @@ def exchanged(channel: str, amount: int, currency: str, into: Exchange) -> tuple
 def captured(event: PaymentCaptured) -> JournalEntry:
     """A5 and A6; A13 of an invoiced fee, A14 of a discount that we pay; F8 where a part comes from a wallet.
 
-    I1 where the merchant is owed in another currency.
+    I1 where the merchant is owed in another currency; J2 of a receipt that was kept apart.
     """
     receivable = channel_receivable(event.channel, event.currency)
     whole, into = event.amount + event.from_wallet + event.subsidy, event.exchange
@@ -89,13 +89,16 @@ def captured(event: PaymentCaptured) -> JournalEntry:
     owed = crossing + owed_to_merchant(
         event.merchant, event.product, amount, event.fee, currency, tax=event.tax, invoiced=event.invoiced
     )
+    unapplied, kept = unapplied_receipts(event.channel, event.currency), event.receipt != 0
+    # What was kept apart is with the channel already, and so is its fee.
+    fee = 0 if kept else event.channel_fee
     return entry_of(
-        debit(receivable, event.amount, event.currency),
+        debit(unapplied if kept else receivable, event.amount, event.currency),
         debit(subsidy(DISCOUNT, event.currency), event.subsidy, event.currency),
         debit(wallet_frozen(event.customer or "", event.currency), event.from_wallet, event.currency),
         *owed,
-        debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
-        credit(receivable, event.channel_fee, event.currency),
+        debit(channel_fee(event.channel, event.currency), fee, event.currency),
+        credit(receivable, fee, event.currency),
         # What was held is taken now, and held no more.
         debit(authorized_contra(event.channel, event.currency), event.released, event.currency),
         credit(authorized(event.channel, event.currency), event.released, event.currency),

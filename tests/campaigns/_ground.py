@@ -10,7 +10,15 @@ from itertools import count
 from pathlib import Path
 
 from psycopg import Connection
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ledger.store.connection import Database
 from ledger.store.embedded import Embedded
@@ -53,3 +61,16 @@ def bar() -> Progress:
     """How far a campaign has come, how long it took, and how long it will take."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, TimeRemainingColumn())
+
+
+class Shown:
+    """A bar for each part of a campaign."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def __call__(self, part: str, done: int, total: int) -> None:
+        if part not in self._bars:
+            self._bars[part] = self._progress.add_task(part)
+        self._progress.update(self._bars[part], completed=done, total=total)

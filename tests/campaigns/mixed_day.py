@@ -6,31 +6,17 @@ API, worker and channel simulator are processes, on a PostgreSQL of their own.
 import argparse
 
 import msgspec
-from rich.progress import Progress, TaskID
 
-from tests.campaigns._ground import bar, throw_away_database
+from tests.campaigns._ground import Shown, bar, throw_away_database
 from tests.journeys import mixed_day
 from tests.journeys.mixed_day import Report, Sizes
 from tests.journeys.service import Service
 
 
-class _Shown:
-    """A bar for each part of the day."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bars: dict[str, TaskID] = {}
-
-    def __call__(self, part: str, done: int, total: int) -> None:
-        if part not in self._bars:
-            self._bars[part] = self._progress.add_task(part)
-        self._progress.update(self._bars[part], completed=done, total=total)
-
-
 def run(sizes: Sizes) -> Report:
     """One day on a service of its own."""
     with throw_away_database() as ground, Service(ground.database, ground.state) as service, bar() as progress:
-        return mixed_day.run(service, sizes, _Shown(progress))
+        return mixed_day.run(service, sizes, Shown(progress))
 
 
 def main(arguments: list[str]) -> int:

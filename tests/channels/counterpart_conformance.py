@@ -62,7 +62,10 @@ class CounterpartConformance:
     @classmethod
     def played(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Receiver]]:
         folder = tmp_path_factory.mktemp(cls.channel)
-        with Receiver(cls.acknowledgement) as receiver, SimulatorProcess(folder, receiver.url, [cls.channel]) as running:
+        with (
+            Receiver(cls.acknowledgement) as receiver,
+            SimulatorProcess(folder, receiver.url, [cls.channel]) as running,
+        ):
             yield running, receiver
 
     @pytest.fixture

@@ -130,7 +130,7 @@ def test_several_payments_may_carry_one_order_reference() -> None:
         ({"amount": LARGEST_ORDER + 1}, AmountOverflow, "/amount"),
         ({"currency": "EURO"}, CurrencyUnknown, "/currency"),
         ({"currency": "USD"}, CurrencyMismatch, "/currency"),
-        ({"product": "agency_pay"}, ProductNotSupported, "/product"),
+        ({"product": "barter"}, ProductNotSupported, "/product"),
         ({"product": "nonsense"}, ProductNotSupported, "/product"),
         ({"method": Method("wallet")}, MethodNotSupported, "/method/type"),
         ({"capture": "later"}, CaptureNotSupported, "/capture"),

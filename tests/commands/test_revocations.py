@@ -70,7 +70,7 @@ def test_what_was_taken_today_is_as_if_it_had_not_been() -> None:
     before = story.balances()
     story.given(by_card(), attempt_of("pay_1", charged()))
     entry = story.stream("pay_1")[-1].entry_id
-    story.when(revoke).then(TAKEN_BACK).answered(202, revoked_by="revocation", status="processing")
+    story.when(revoke).then(TAKEN_BACK).answered(202, revoked_by="void", takes_back="pay_1-1", status="processing")
     assert stands(story) == ("succeeded", 6_000, 0)
     story.when(void_result(1, Unknown("ReadTimeout"))).then(VoidUnanswered("void_1-1", "ReadTimeout"))
     story.when(void_result(1, NotSent("ConnectError"))).then().answered(effect="ignored")
@@ -106,7 +106,7 @@ def test_a_capture_that_is_taken_back_is_held_again_and_captured_as_if_once() ->
     once = story.balances()
     story.when(revoke).then(
         VoidRequested("void_1-1", "pay_1-1", CHANNEL, "au_1", 6_000, "EUR", WHY, takes_back="cap_1-1")
-    ).answered(202, revoked_by="revocation")
+    ).answered(202, revoked_by="void")
     story.given(void_result(1, changed(6_000)))
     assert (stands(story), story.balances()[AUTHORIZED]) == (("authorized", 0, 6_000), 6_000)
     story.given(*captured(6_000, 2))

@@ -163,6 +163,16 @@ class Service:
             server.end()
 
     @contextmanager
+    def one_more_worker(self, **environment: str) -> Iterator[LedgerProcess]:
+        """A worker beside the other, that lives in another environment."""
+        worker = LedgerProcess("worker", {**self._environment, **environment})
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.end()
+
+    @contextmanager
     def without_worker(self) -> Iterator[None]:
         self._worker.end()
         try:
@@ -241,7 +251,11 @@ class Service:
 
     def charges(self) -> int:
         """How many charges the channel has in its books."""
-        return len(self._simulated("/books")["charges"])
+        return len(self.channel_books()["charges"])
+
+    def channel_books(self) -> dict[str, Any]:
+        """What the channel itself has written down."""
+        return self._simulated("/books")
 
     def _simulated(self, path: str) -> dict[str, Any]:
         with httpx2.Client(trust_env=False) as client:
@@ -256,6 +270,10 @@ class Service:
             yield
         finally:
             self._plan([])
+
+    def matched(self) -> int:
+        """How many requests the rules of the fault plan have matched, whether they went wrong or not."""
+        return sum(int(rule["seen"]) for rule in self._simulated("/faults")["rules"])
 
     def _plan(self, rules: list[dict[str, Any]]) -> None:
         with httpx2.Client(trust_env=False) as client:

@@ -99,6 +99,18 @@ def test_a_confirmation_with_the_same_key_is_one(service: Service, caller: Calle
     assert charged_at_the_channel(service, asked) == [6_000]
 
 
+def test_a_code_that_the_payer_tells_stands_in_the_log_only_in_a_seal(
+    service: Service, caller: Caller, merchant: str
+) -> None:
+    asked = order(caller, merchant, "tok_sms")
+    confirm(caller, asked, CODE).done(200)
+    becomes(service, caller, asked, "succeeded")
+    facts = caller.get("/audit/trail", entity=asked["id"]).done(200)["data"]
+    (sent,) = [fact for fact in facts if fact["topic"] == "payments.confirmation_sent.v1"]
+    assert sent["data"]["answer"].startswith("sealed:")
+    assert f'"{CODE}"' not in str(facts).replace("'", '"')
+
+
 @pytest.mark.parametrize("token", ["tok_redirect", "tok_three_ds", "tok_qr"])
 def test_what_the_payer_approves_at_the_channel_is_paid_by_its_callback(
     service: Service, caller: Caller, merchant: str, token: str

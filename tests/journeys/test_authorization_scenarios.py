@@ -193,7 +193,7 @@ def test_p12_a_capture_is_taken_back_and_made_again(caller: Caller, merchant: st
     once = standing(caller, *accounts)
     revoked = act(caller, held, "revoke", reason="wrong article").done()
     assert (revoked["revoked_by"], revoked["status"], revoked["payment_status"]) == (
-        "revocation",
+        "void",
         "succeeded",
         "authorized",
     )
@@ -211,7 +211,7 @@ def test_p12_a_payment_in_one_step_is_revoked_on_its_day(caller: Caller, merchan
     before = standing(caller, *accounts)
     paid = caller.post("/payments", payment(merchant)).done()
     revoked = act(caller, paid, "revoke").done()
-    assert (revoked["revoked_by"], revoked["payment_status"], revoked["amount"]) == ("revocation", "canceled", 6_000)
+    assert (revoked["revoked_by"], revoked["payment_status"], revoked["amount"]) == ("void", "canceled", 6_000)
     assert standing(caller, *accounts) == before
     act(caller, paid, "revoke").refused(409, "payment_state_invalid")
     caller.post(f"/payments/{paid['id']}/refunds", {"reason": "again"}).refused(409, "payment_state_invalid")

@@ -67,7 +67,7 @@ TO_REFUSE = [
         "capture_not_supported",
     ),
     ("an unknown product", {"product": "barter"}, 422, "product_not_supported"),
-    ("a product that is asked for by payouts", {"product": "agency_pay"}, 422, "product_not_supported"),
+    ("a principal that is not there", {"product": "agency_pay"}, 422, "principal_unknown"),
     ("a method that does not fit", {"method": {"type": "wallet"}}, 422, "method_not_supported"),
     ("an unknown merchant", {"merchant": "nobody"}, 422, "merchant_unknown"),
     ("an unknown customer", {"customer": "nobody"}, 422, "customer_unknown"),

@@ -3,6 +3,7 @@
 The numbers are those of the list of scenarios. Tokens tell the channel simulator how to behave.
 """
 
+import time
 from typing import Any
 
 import pytest
@@ -100,9 +101,11 @@ def test_p17_minor_units_arrive_at_the_channel_as_they_were_sent(
     assert charged_at_the_channel(service, paid) == [amount]
 
 
-@pytest.mark.parametrize("amount", [100.5, "100", 1.2345])
-def test_p17_no_other_numbers_are_taken(caller: Caller, amount: Any) -> None:
-    reply = caller.post("/payments", payment(new_merchant(caller, "JPY"), currency="JPY", amount=amount))
+@pytest.mark.parametrize(
+    ("currency", "amount"), [("JPY", 100.5), ("JPY", "100"), ("KWD", 1.2345), ("KWD", "1.234"), ("EUR", 2**53 + 1.0)]
+)
+def test_p17_no_other_numbers_are_taken(caller: Caller, currency: str, amount: Any) -> None:
+    reply = caller.post("/payments", payment(new_merchant(caller, currency), currency=currency, amount=amount))
     assert reply.status in (400, 422)
     assert reply.body["code"] in ("json_fractional_number", "amount_type")
 
@@ -122,11 +125,21 @@ def test_the_list_takes_the_statuses_of_payments_and_no_others(caller: Caller, m
 def test_p35_looking_at_a_payment_asks_the_channel_and_looking_twice_at_once_asks_it_once(
     service: Service, caller: Caller, merchant: str
 ) -> None:
-    asked = order(caller, merchant, "tok_redirect+tok_no_callback")
-    payer(service, asked, "approve")
-    for reply in at_once(*[lambda: caller.get(f"/payments/{asked['id']}")] * 2):
-        assert reply.status == 200
-    assert becomes(service, caller, asked, "succeeded")["amount_captured"] == 6_000
+    """The channel is silent, and the worker asks by itself ever more seldom: whoever looks does not wait for that."""
+    token = f"{fresh('tok')}+tok_redirect+tok_no_callback"
+    questions = {"match": {"operation": "query_charge", "token": token}, "fault": "error_500_before"}
+    with service.faults({**questions, "probability_permille": 0}):
+        asked = order(caller, merchant, token)
+        path = f"/payments/{asked['id']}"
+        service.wait_until(lambda: service.matched() >= 3)  # The next question of its own is seconds away.
+        time.sleep(0.7)
+        payer(service, asked, "approve")
+        before = service.matched()
+        for reply in at_once(*[lambda: caller.get(path)] * 2):
+            assert reply.status == 200
+        service.wait_until(lambda: caller.send("GET", f"{path}?min_position=1").body["status"] == "succeeded", 1.5)
+        assert service.matched() == before + 1
+    assert charged_at_the_channel(service, asked) == [6_000]
 
 
 def test_p36_the_key_of_a_payment_that_is_pending_tells_of_it_and_makes_no_second_one(

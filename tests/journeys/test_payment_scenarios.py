@@ -3,15 +3,17 @@
 The numbers are those of the list of scenarios. Tokens tell the channel simulator how to behave.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.journeys.caller import Caller, Reply, fresh
 from tests.journeys.service import CHANNEL, Service
-from tests.journeys.test_bad_inputs_payments import payment
+from tests.journeys.test_bad_inputs_payments import STRANGER, charge, payment, signed, told
 
 RECEIVABLE, CHANNEL_FEE, MERCHANT_FEE = f"sys:1110:{CHANNEL}:eur", f"sys:5010:{CHANNEL}:eur", "sys:4010:quick_pay:eur"
 Pay = Callable[..., dict[str, Any]]
@@ -54,13 +56,22 @@ def owed(caller: Caller, merchant: str) -> int:
     return int(caller.get(f"/merchants/{merchant}/balance").done(200)["pending"])
 
 
+def refunded_at_the_channel(service: Service, paid: dict[str, Any]) -> list[int]:
+    """The amounts of the refunds of this payment that the channel's own books call succeeded."""
+    refunds = service.channel_books()["refunds"]
+    own = paid["id"].replace("pay_", "ref_")
+    return [one["amount"] for one in refunds if one["id"].startswith(own) and one["status"] == "succeeded"]
+
+
 def standing(caller: Caller, *accounts: str) -> list[int]:
     """Posted balances; 0 for an account that is not there yet."""
     found = [caller.get(f"/accounts/{account}/balance") for account in accounts]
     return [reply.body["posted"]["balance"] if reply.status == 200 else 0 for reply in found]
 
 
-def test_p01_a_sale_posts_the_gross_amount_the_fee_and_the_channels_fee(caller: Caller, merchant: str, pay: Pay) -> None:
+def test_p01_a_sale_posts_the_gross_amount_the_fee_and_the_channels_fee(
+    caller: Caller, merchant: str, pay: Pay
+) -> None:
     accounts = (RECEIVABLE, f"sys:2110:{merchant}:eur", MERCHANT_FEE, CHANNEL_FEE)
     before = standing(caller, *accounts)
     paid = pay()
@@ -70,17 +81,50 @@ def test_p01_a_sale_posts_the_gross_amount_the_fee_and_the_channels_fee(caller: 
     assert owed(caller, merchant) == 5_880
 
 
-def test_p18_p19_p22_refunds_give_back_what_was_paid_and_no_more(caller: Caller, merchant: str, pay: Pay) -> None:
+def test_p18_what_was_given_back_whole_is_not_given_back_by_one_cent_more(
+    service: Service, caller: Caller, merchant: str, pay: Pay
+) -> None:
     paid = pay()
-    for _ in range(3):
-        assert refund(caller, paid, 2_000).done()["status"] == "succeeded"
+    whole = refund(caller, paid).done()
+    assert (whole["status"], whole["amount"]) == ("succeeded", 6_000)
     problem = refund(caller, paid, 1).refused(422, "refund_exceeds_payment")
-    assert problem["refundable"] == 0
+    assert (problem["amount"], problem["refundable"]) == (1, 0)
     refund(caller, paid).refused(422, "refund_exceeds_payment")
     shown = caller.get(f"/payments/{paid['id']}").done(200)
-    assert (shown["amount_refunded"], shown["refund_status"]) == (6_000, "full")
+    assert (shown["status"], shown["amount_refunded"], shown["refund_status"]) == ("succeeded", 6_000, "full")
+    assert refunded_at_the_channel(service, paid) == [6_000]
+
+
+def test_p19_refunds_in_parts_sum_up_and_the_fourth_is_refused(
+    service: Service, caller: Caller, merchant: str, pay: Pay
+) -> None:
+    paid = pay()
+    for part in range(1, 4):
+        assert refund(caller, paid, 2_000).done()["status"] == "succeeded"
+        shown = caller.get(f"/payments/{paid['id']}").done(200)
+        assert (shown["amount_refunded"], shown["refund_status"]) == (2_000 * part, "full" if part == 3 else "partial")
+    assert refund(caller, paid, 1).refused(422, "refund_exceeds_payment")["refundable"] == 0
     assert [each["amount"] for each in shown["refunds"]] == [2_000] * 3
     assert len({each["id"] for each in shown["refunds"]}) == 3
+    assert refunded_at_the_channel(service, paid) == [2_000] * 3
+    # What is given back comes out of what the merchant is owed; our own fee is kept, and he owes it.
+    standing_now = caller.get(f"/merchants/{merchant}/balance").done(200)
+    assert (standing_now["pending"], standing_now["receivable"]) == (0, 120)
+
+
+def test_p22_a_second_refund_under_the_key_of_the_first_is_refused_and_the_first_is_untouched(
+    service: Service, caller: Caller, merchant: str, pay: Pay
+) -> None:
+    paid, key = pay(), fresh("key")
+    path = f"/payments/{paid['id']}/refunds"
+    first = caller.post(path, {"amount": 1_000, "reason": "returned"}, key=key)
+    again = caller.post(path, {"amount": 1_000, "reason": "returned"}, key=key)
+    assert (again.is_replay, again.raw) == (True, first.raw)
+    caller.post(path, {"amount": 2_000, "reason": "returned"}, key=key).refused(422, "idempotency_key_reused")
+    caller.post(path, {"id": first.body["id"], "amount": 2_000, "reason": "mine"}).refused(422, "unknown_field")
+    assert caller.get(f"/refunds/{first.body['id']}").done(200)["amount"] == 1_000
+    assert caller.get(f"/payments/{paid['id']}").done(200)["amount_refunded"] == 1_000
+    assert refunded_at_the_channel(service, paid) == [1_000]
 
 
 @pytest.mark.parametrize("token", ["tok_do_not_honor", "tok_insufficient_funds", "tok_fraudulent"])
@@ -144,10 +188,9 @@ def test_p33_what_never_reached_the_channel_is_sent_again_and_charged_once(
     assert owed(caller, merchant) == 5_880
 
 
-def test_p33_what_the_channel_declines_later_has_failed_and_may_be_tried_again(
+def test_p33_what_the_channel_declines_later_has_failed_and_the_order_may_be_paid_by_another_payment(
     service: Service, caller: Caller, merchant: str, pay: Pay
 ) -> None:
-    """A payment has one attempt here: the second one is a payment of its own for the same order."""
     order = payment(merchant, method={"type": "card", "token": "tok_late_decline"})
     first = caller.post("/payments", order).body
     failed = becomes(service, caller, f"/payments/{first['id']}", "failed")
@@ -156,6 +199,24 @@ def test_p33_what_the_channel_declines_later_has_failed_and_may_be_tried_again(
     assert again["status"] == "succeeded"
     found = caller.get("/payments", order_reference=order["order_reference"]).done(200)["data"]
     assert [each["status"] for each in found] == ["failed", "succeeded"]
+    assert owed(caller, merchant) == 5_880
+
+
+def test_p33_what_the_channel_declined_without_telling_us_has_failed_and_is_tried_once_more(
+    service: Service, caller: Caller, merchant: str, pay: Pay
+) -> None:
+    """No answer and no callback: the question says that it was declined, and the same payment has a second attempt."""
+    token = fresh("tok")
+    silently = ("decline:insufficient_funds", "timeout_after", "no_callback")
+    rules = [{"match": {"operation": "charge", "token": token}, "fault": fault, "times": 1} for fault in silently]
+    with service.faults(*rules):
+        answered = caller.post("/payments", payment(merchant, method={"type": "card", "token": token})).body
+        failed = becomes(service, caller, f"/payments/{answered['id']}", "failed")
+    assert failed["error"]["code"] == "insufficient_funds"
+    again = caller.post(f"/payments/{failed['id']}/retry", {})
+    assert again.status in (201, 202)
+    paid = becomes(service, caller, f"/payments/{failed['id']}", "succeeded")
+    assert [attempt["status"] for attempt in paid["attempts"]] == ["declined", "succeeded"]
     assert owed(caller, merchant) == 5_880
 
 
@@ -182,14 +243,46 @@ def test_p34_what_nobody_knows_stays_unknown(service: Service, caller: Caller, m
     assert service.charges() == charged + 1
 
 
+@pytest.mark.parametrize("fault", [{"fault": "timeout_after"}, {"fault": "hang", "delay_ms": 1_500}])
 def test_p44_a_callback_that_is_quicker_than_the_answer_is_taken(
-    service: Service, caller: Caller, merchant: str, pay: Pay
+    service: Service, home: str, caller: Caller, merchant: str, pay: Pay, fault: dict[str, Any]
 ) -> None:
-    """The channel has charged and never answers; what it calls back ends the wait, and the answer is of it."""
-    charged = service.charges()
-    paid = pay("tok_timeout_after")
-    assert (paid["status"], service.charges()) == ("succeeded", charged + 1)
+    """The channel has charged and answers never, or late; what it calls back ends the wait, and the answer is of it."""
+    charged, token = service.charges(), fresh("tok")
+    with service.faults({"match": {"operation": "charge", "token": token}, **fault}):
+        paid = pay(token)
+        assert (paid["status"], service.charges()) == ("succeeded", charged + 1)
+        time.sleep(2)  # The answer comes as well, where it comes.
+    service.settled_head(home)
+    trail = caller.get("/audit/trail", entity=paid["id"]).done(200)["data"]
+    assert [fact["topic"] for fact in trail].count("payments.captured.v1") == 1
     assert owed(caller, merchant) == 5_880
+
+
+def test_p41_a_message_that_is_altered_unsigned_or_old_has_no_effect_and_is_counted(
+    service: Service, home: str, caller: Caller, merchant: str, pay: Pay
+) -> None:
+    """Of a payment that has failed at its channel: a right message would be money that is kept apart."""
+    failed = pay("tok_do_not_honor")
+    head, before = service.settled_head(home), counted(service, 401) + counted(service, 400)
+    body = charge(failed)
+    altered = body.replace(b'"amount": 6000', b'"amount": 60000')
+    assert altered != body
+    told(service, signed(service, body), altered).refused(401, "signature_invalid")
+    told(service, signed(service, body, secret=STRANGER), body).refused(401, "signature_invalid")
+    told(service, signed(service, body, at=-301), body).refused(401, "timestamp_out_of_window")
+    told(service, {}, body).refused(400, "signature_malformed")
+    assert service.head(home) == head
+    assert counted(service, 401) + counted(service, 400) == before + 4
+    assert caller.get(f"/payments/{failed['id']}").done(200)["status"] == "failed"
+    assert told(service, signed(service, body), body).done(200)["status"] == "taken"
+
+
+def counted(service: Service, status: int) -> int:
+    """How many callbacks the first server has answered so, as its own figures tell."""
+    figures = httpx2.get(f"{service.url}/metrics", trust_env=False).text
+    line = rf'ledger_http_requests_total{{method="POST",route="([^"]*callbacks)",status="{status}"}} (\S+)'
+    return sum(int(float(number)) for _, number in re.findall(line, figures))
 
 
 @pytest.mark.parametrize("token", ["tok_duplicate_callback", "tok_wrong_signature_callback", "tok_no_callback"])

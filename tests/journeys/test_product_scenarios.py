@@ -239,11 +239,19 @@ def test_a_quote_is_for_one_payment_and_for_its_time(caller: Caller, american: s
     caller.post("/payments", {**body, "quote": quote}).refused(409, "quote_used")
     caller.post("/payments", {**body, "quote": "fxq_none"}).refused(422, "quote_unknown")
     caller.post("/payments", {**body, "amount": 6_001, "quote": quoted(caller)}).refused(422, "quote_mismatch")
-    caller.post("/payments", body).refused(422, "currency_mismatch")
     short = quoted(caller, valid_for_s=1)
     time.sleep(1.1)
     caller.post("/payments", {**body, "quote": short}).refused(410, "quote_expired")
     caller.get("/fx/quotes/fxq_none").refused(404, "quote_not_found")
+
+
+def test_a_foreign_payment_without_a_quote_takes_the_rate_of_now(caller: Caller, american: str) -> None:
+    body = payment(american, product="foreign_card", method={"type": "card", "token": "tok_frictionless"})
+    paid = caller.post("/payments", body).done()
+    locked = paid["exchange"]
+    assert (paid["status"], locked["amount"], locked["currency"], locked["rate"]) == ("succeeded", 7_500, "USD", "1.25")
+    assert (paid["amount"], paid["amount_captured"], paid["currency"]) == (6_000, 6_000, "EUR")
+    caller.post("/payments", {**body, "currency": "CHF"}).refused(422, "rate_unknown")
 
 
 def test_one_quote_asked_for_by_twenty_at_once_is_taken_once(caller: Caller, american: str) -> None:

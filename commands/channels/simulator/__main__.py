@@ -24,6 +24,7 @@ from commands.channels.simulator.counterparts.bank import Bank
 from commands.channels.simulator.counterparts.card import Card
 from commands.channels.simulator.counterparts.counterpart import Counterpart
 from commands.channels.simulator.counterparts.phone_company import PhoneCompany
+from commands.channels.simulator.counterparts.wechat_platform import WeChatPlatform
 from commands.channels.simulator.desk import Desk
 from commands.channels.simulator.keeper import Keeper
 from commands.policies.channels import CHANNELS, ChannelTerms
@@ -49,12 +50,18 @@ def _alipay_platform(terms: ChannelTerms, folder: Path, pages: str) -> Counterpa
     return AlipayPlatform(their_ring(folder, terms.name), terms.account, pages)
 
 
+def _wechat_platform(terms: ChannelTerms, folder: Path, pages: str) -> Counterpart:
+    secret = secret_from_file(folder / f"{terms.name}.secret")
+    return WeChatPlatform(their_ring(folder, terms.name), secret, terms.account, pages)
+
+
 # Who plays the other end of an adapter: from the terms, the folder with key material, and the address of payers' pages.
 COUNTERPARTS: dict[str, Callable[[ChannelTerms, Path, str], Counterpart]] = {
     "card_simulator": _card,
     "bank_redirect": _bank,
     "carrier": _phone_company,
     "alipay": _alipay_platform,
+    "wechat_pay": _wechat_platform,
 }
 
 

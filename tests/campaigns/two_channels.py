@@ -1,0 +1,34 @@
+"""Two channels: thousands of payments over two card channels, a bank and a carrier, with every fault of the plan on.
+
+API, worker and channel simulator are processes, on a PostgreSQL of their own. In the end nobody has paid twice, every
+channel's books and ours agree payment by payment, and what each owes us is what its settlement files come to.
+"""
+
+import argparse
+
+import msgspec
+
+from tests.campaigns._ground import Shown, bar, throw_away_database
+from tests.faults import two_channels
+from tests.faults.two_channels import Report, Sizes
+from tests.journeys.service import Service
+
+
+def run(sizes: Sizes) -> Report:
+    """The whole of it on a service of its own."""
+    with throw_away_database() as ground, Service(ground.database, ground.state) as service, bar() as progress:
+        return two_channels.run(service, sizes, Shown(progress))
+
+
+def main(arguments: list[str]) -> int:
+    options = argparse.ArgumentParser(prog="./run long two-channels", description=__doc__)
+    options.add_argument("--payments", type=int, default=2_000, help="how many (2000)")
+    options.add_argument("--at-once", type=int, default=32, help="how many pay at the same time (32)")
+    options.add_argument("--evening", type=float, default=30, help="seconds to settle with the faults still on (30)")
+    options.add_argument("--night", type=float, default=300, help="seconds to settle with the channels well (300)")
+    options.add_argument("--seed", type=int, default=1, help="of faults, orders and payers (1)")
+    given = options.parse_args(arguments)
+    report = run(Sizes(given.payments, given.at_once, given.evening, given.night, given.seed))
+    print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    print("NOT RIGHT" if report.wrong else "nobody paid twice; all books agree, payment by payment, and ours balance")
+    return 1 if report.wrong else 0

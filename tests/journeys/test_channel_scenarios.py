@@ -1,0 +1,171 @@
+"""Channels' own ways, black-box: wallets that are scanned, coins that are sent; each with its counterpart."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.journeys.caller import Caller, fresh
+from tests.journeys.payers import becomes, cancel, charged_at_the_channel, new_merchant, owed, payer
+from tests.journeys.service import Service
+from tests.journeys.test_bad_inputs_payments import payment
+
+WALLETS = ["alipay", "wechat_pay"]
+TAKEN = {"alipay": b"success", "wechat_pay": b'{"code":"SUCCESS","message":""}'}
+
+
+@pytest.fixture
+def merchant(caller: Caller) -> str:
+    """A merchant who is settled in yuan, pays 2 % and nobody has bought from."""
+    return new_merchant(caller, "CNY")
+
+
+def by_wallet(caller: Caller, merchant: str, kind: str, token: str = "tok_x", scene: str = "qr") -> dict[str, Any]:
+    """A payment of 60.00 CNY that waits for its payer."""
+    method = {"type": kind, "scene": scene, "token": token}
+    body = payment(merchant, product="platform_pay", method=method, currency="CNY")
+    reply = caller.post("/payments", body)
+    assert reply.status in (201, 202), reply.raw
+    asked: dict[str, Any] = reply.body
+    return asked
+
+
+@contextmanager
+def misbehaving(service: Service, channel: str, *rules: dict[str, Any]) -> Iterator[None]:
+    """The channel misbehaves by these rules for the length of a block."""
+
+    def plan(given: tuple[dict[str, Any], ...]) -> None:
+        with httpx2.Client(trust_env=False) as client:
+            url = f"{service.simulator_url}/{channel}/faults"
+            assert client.put(url, json={"seed": 1, "rules": given}).status_code == 200
+
+    plan(rules)
+    try:
+        yield
+    finally:
+        plan(())
+
+
+def messages_owed(service: Service, channel: str) -> int:
+    with httpx2.Client(trust_env=False) as client:
+        return int(client.get(f"{service.simulator_url}/{channel}/callbacks").json()["owed"])
+
+
+def scan(asked: dict[str, Any]) -> None:
+    """The payer opens what the code says, or the page that he was sent to, and approves."""
+    action = asked["next_action"]
+    with httpx2.Client(trust_env=False) as client:
+        done = client.post(action["url"] or action["data"]["qr"], data={"action": "approve"})
+    assert done.status_code in (200, 303), done.text
+
+
+# --- wallets that are scanned -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+@pytest.mark.parametrize(("scene", "action"), [("qr", "qr_code"), ("redirect", "redirect")])
+def test_what_a_payer_scans_is_paid_by_the_platform_s_message_which_is_answered_in_its_words(
+    service: Service, caller: Caller, merchant: str, kind: str, scene: str, action: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind, scene=scene)
+    assert (asked["status"], asked["next_action"]["type"], asked["amount_captured"]) == ("requires_action", action, 0)
+    scan(asked)
+    paid = becomes(service, caller, asked, "succeeded")
+    assert (paid["amount_captured"], charged_at_the_channel(service, paid)) == (6_000, [6_000])
+    assert owed(caller, merchant) == 5_880
+    # Only the right words keep the platform from coming again.
+    service.wait_until(lambda: messages_owed(service, kind) == 0)
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+def test_a_wallet_is_given_back_in_parts_and_not_one_fen_more(
+    service: Service, caller: Caller, merchant: str, kind: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind)
+    scan(asked)
+    becomes(service, caller, asked, "succeeded")
+    for amount in (2_500, 3_500):
+        answered = caller.post(f"/payments/{asked['id']}/refunds", {"amount": amount, "reason": "returned"})
+        refund = answered.done()["id"]
+        service.wait_until(lambda name=refund: caller.get(f"/refunds/{name}").done(200)["status"] == "succeeded")  # type: ignore[misc]
+    caller.post(f"/payments/{asked['id']}/refunds", {"amount": 1, "reason": "more"}).refused(
+        422, "refund_exceeds_payment"
+    )
+    with httpx2.Client(trust_env=False) as client:
+        refunds = client.get(f"{service.simulator_url}/{kind}/books").json()["refunds"]
+    given = [one["amount"] for one in refunds if one["id"].startswith("ref_" + asked["id"].removeprefix("pay_"))]
+    assert given == [2_500, 3_500]
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+def test_an_order_that_is_closed_can_be_scanned_no_more(
+    service: Service, caller: Caller, merchant: str, kind: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind)
+    cancel(caller, asked)
+    canceled = becomes(service, caller, asked, "canceled")
+    with pytest.raises(AssertionError):
+        payer(service, asked, "approve")
+    assert (charged_at_the_channel(service, canceled), owed(caller, merchant)) == ([], 0)
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+@pytest.mark.parametrize("fault", ["timeout_after", "error_500_after", "malformed_body"])
+def test_an_order_whose_answer_was_lost_is_asked_for_again_and_paid_once(
+    service: Service, caller: Caller, merchant: str, kind: str, fault: str
+) -> None:
+    token = fresh("tok_order")
+    rule = {"match": {"operation": "charge", "token": token}, "fault": fault, "times": 1}
+    with misbehaving(service, kind, rule):
+        asked = by_wallet(caller, merchant, kind, token)
+        shown = becomes(service, caller, asked, "requires_action")
+    scan(shown)
+    paid = becomes(service, caller, asked, "succeeded")
+    assert charged_at_the_channel(service, paid) == [6_000]
+    assert owed(caller, merchant) == 5_880
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+@pytest.mark.parametrize("fault", ["wrong_signature_callback", "altered_callback"])
+def test_a_message_that_is_not_the_platform_s_is_refused_and_its_repetition_pays(
+    service: Service, caller: Caller, merchant: str, kind: str, fault: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind, f"tok_{fault}")
+    scan(asked)
+    paid = becomes(service, caller, asked, "succeeded")
+    assert (charged_at_the_channel(service, paid), owed(caller, merchant)) == ([6_000], 5_880)
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+def test_a_stranger_s_message_is_401_and_has_no_effect(
+    service: Service, caller: Caller, merchant: str, kind: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind)
+    forged = {
+        "alipay": ({}, f"out_trade_no={asked['id']}-1&sign=QUJD&sign_type=RSA2".encode()),
+        "wechat_pay": ({"wechatpay-timestamp": "1", "wechatpay-signature": "QUJD"}, b'{"id":"e"}'),
+    }
+    headers, body = forged[kind]
+    with httpx2.Client(trust_env=False) as client:
+        answered = client.post(f"{service.url}/v1/channels/{kind}/callbacks", headers=headers, content=body)
+    assert (answered.status_code, answered.json()["code"]) == (401, "signature_invalid")
+    assert caller.get(f"/payments/{asked['id']}").done(200)["status"] == "requires_action"
+    assert owed(caller, merchant) == 0
+
+
+@pytest.mark.parametrize("kind", WALLETS)
+def test_p42_a_message_over_another_sum_pays_nothing(
+    service: Service, caller: Caller, merchant: str, kind: str
+) -> None:
+    asked = by_wallet(caller, merchant, kind, "tok_wrong_amount_callback")
+    rule = {"match": {"operation": "query_charge", "token": "tok_wrong_amount_callback"}, "fault": "error_500_before"}
+    with misbehaving(service, kind, rule):
+        scan(asked)
+        service.wait_until(lambda: messages_owed(service, kind) == 0)
+        shown = caller.get(f"/payments/{asked['id']}").done(200)
+        assert (shown["status"] in ("requires_action", "processing"), shown["amount_captured"]) == (True, 0)
+        assert owed(caller, merchant) == 0
+    # What the platform says when it is asked is right, and counts.
+    assert becomes(service, caller, asked, "succeeded")["amount_captured"] == 6_000
