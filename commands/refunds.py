@@ -138,7 +138,7 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
 
 def _unasked(books: Books, command: RecordRefundResult) -> Decision | None:
     """A channel of this payment gave something back that nobody here had asked for: it is kept in suspense."""
-    stream, said = stream_of(command.refund), command.verdict
+    stream, said = stream_of(command.refund) if command.refund.startswith(REFUND) else "", command.verdict
     payment = fold(books.recorded(stream)) if stream.startswith(PAYMENT) else None
     if payment is None or payment.refund(command.refund) is not None or not isinstance(said, Refunded):
         return None

@@ -65,7 +65,8 @@ class AuditTrail(Projection):
 
 @cache
 def _naming_fields(event_type: type[Event]) -> tuple[str, ...]:
-    fields = {field.name for field in msgspec.structs.fields(event_type)}
+    # By the type as well: of a credit, `principal` is an amount.
+    fields = {field.name for field in msgspec.structs.fields(event_type) if field.type in (str, str | None)}
     return tuple(name for name in _NAMING if name in fields)
 
 

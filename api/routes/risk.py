@@ -14,10 +14,13 @@ from api.fields import DEFAULT_PAGE, Identifier, Name, Request, Text500, Timesta
 from api.payment_requests import PaymentRequest, as_created, in_its_place
 from api.risk_past import BacktestReport, back_test
 from api.routing import Router
+from commands.payees import payee_stream
+from commands.payments import CreatePayment
 from commands.policies.risk import DEFAULT_RULES, FailMode, OnDeadline, RuleSet, SignalValue, StepUp, Verdict
 from commands.risk_decisions import judge
 from commands.risk_lists import ListName, PutOnRiskList, RiskListReceipt, TakeOffRiskList
 from commands.risk_rules import ChangeRiskRules, RiskRulesReceipt, checked
+from ledger.chart import AGENCY_PAY
 from ledger.errors import (
     CursorInvalid,
     CustomerUnknown,
@@ -25,12 +28,12 @@ from ledger.errors import (
     FieldInvalid,
     LimitRange,
     MerchantUnknown,
+    PrincipalUnknown,
     RiskListEntryNotFound,
     RiskRuleInvalid,
     RouteNotFound,
 )
 from ledger.events.customers import customer_stream
-from ledger.events.merchants import merchant_stream
 from ledger.events.risk import RULES_STREAM, RiskPolicy, RiskRule, RiskRulesChanged
 from ledger.store import read
 from projections.risk_lists import ListedValue, RiskLists, listed
@@ -242,7 +245,7 @@ async def show_risk_rules(
     scope="risk:read",
     status=200,
     rules=_WITHOUT_KEY,
-    refuses=(RiskRuleInvalid, FieldInvalid, MerchantUnknown, CustomerUnknown),
+    refuses=(RiskRuleInvalid, FieldInvalid, MerchantUnknown, PrincipalUnknown, CustomerUnknown),
 )
 async def evaluate_risk(asked: EvaluationRequest, caller: Calling) -> Response:
     """Say what would be decided about such a payment now. Nothing is stored and nobody is asked for anything."""

@@ -75,10 +75,15 @@ class Caller:
     url: str
     key: str
     position: int = 0
+    languages: str = ""
+    """What it reads, as `Accept-Language` says it; empty: it says nothing."""
 
     def __post_init__(self) -> None:
+        headers = {"accept-language": self.languages} if self.languages else None
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
-        self._client = httpx2.Client(base_url=f"{self.url}/v1", trust_env=False, timeout=30, limits=limits)
+        self._client = httpx2.Client(
+            base_url=f"{self.url}/v1", trust_env=False, timeout=30, limits=limits, headers=headers
+        )
 
     def __enter__(self) -> Self:
         return self

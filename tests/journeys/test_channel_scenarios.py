@@ -13,7 +13,6 @@ from tests.journeys.service import Service
 from tests.journeys.test_bad_inputs_payments import payment
 
 WALLETS = ["alipay", "wechat_pay"]
-TAKEN = {"alipay": b"success", "wechat_pay": b'{"code":"SUCCESS","message":""}'}
 
 
 @pytest.fixture
@@ -22,9 +21,9 @@ def merchant(caller: Caller) -> str:
     return new_merchant(caller, "CNY")
 
 
-def by_wallet(caller: Caller, merchant: str, kind: str, token: str = "tok_x", scene: str = "qr") -> dict[str, Any]:
+def by_wallet(caller: Caller, merchant: str, kind: str, token: str | None = None, scene: str = "qr") -> dict[str, Any]:
     """A payment of 60.00 CNY that waits for its payer."""
-    method = {"type": kind, "scene": scene, "token": token}
+    method = {"type": kind, "scene": scene, "token": token or "tok_x"}
     body = payment(merchant, product="platform_pay", method=method, currency="CNY")
     reply = caller.post("/payments", body)
     assert reply.status in (201, 202), reply.raw
@@ -53,11 +52,15 @@ def messages_owed(service: Service, channel: str) -> int:
         return int(client.get(f"{service.simulator_url}/{channel}/callbacks").json()["owed"])
 
 
+def becomes_refunded(service: Service, caller: Caller, refund: str) -> None:
+    service.wait_until(lambda: caller.get(f"/refunds/{refund}").done(200)["status"] == "succeeded", patience_s=30)
+
+
 def scan(asked: dict[str, Any]) -> None:
     """The payer opens what the code says, or the page that he was sent to, and approves."""
     action = asked["next_action"]
     with httpx2.Client(trust_env=False) as client:
-        done = client.post(action["url"] or action["data"]["qr"], data={"action": "approve"})
+        done = client.post(action.get("url") or action["data"]["qr"], data={"action": "approve"})
     assert done.status_code in (200, 303), done.text
 
 
@@ -89,7 +92,7 @@ def test_a_wallet_is_given_back_in_parts_and_not_one_fen_more(
     for amount in (2_500, 3_500):
         answered = caller.post(f"/payments/{asked['id']}/refunds", {"amount": amount, "reason": "returned"})
         refund = answered.done()["id"]
-        service.wait_until(lambda name=refund: caller.get(f"/refunds/{name}").done(200)["status"] == "succeeded")  # type: ignore[misc]
+        becomes_refunded(service, caller, refund)
     caller.post(f"/payments/{asked['id']}/refunds", {"amount": 1, "reason": "more"}).refused(
         422, "refund_exceeds_payment"
     )
