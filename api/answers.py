@@ -1,7 +1,7 @@
 """Answers: structs become the bytes of a response, and the schemas that the OpenAPI document shows of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from starlette.responses import Response
@@ -89,13 +89,18 @@ def shown(
 
 
 def schemas_of(kinds: Iterable[type[msgspec.Struct]]) -> dict[str, Any]:
-    """The JSON schemas of these structs by name. What has a default is always there; what may be UNSET is not."""
-    _, components = msgspec.json.schema_components(list(kinds), ref_template="#/components/schemas/{name}")
-    for schema in components.values():
+    """The JSON schemas of these structs by name.
+
+    What has a default is always there, except in structs that leave defaults out; what may be UNSET is not.
+    """
+    kinds = list(kinds)
+    terse = {kind.__name__ for kind in _structs_in(kinds) if kind.__struct_config__.omit_defaults}
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for component, schema in components.items():
         properties: dict[str, Any] = schema.get("properties", {})
         always = set(schema.get("required", ()))
         for name, field in properties.items():
-            if "default" in field:
+            if "default" in field and component not in terse:
                 always.add(name)
                 del field["default"]
             if name.endswith("_at"):
@@ -103,6 +108,19 @@ def schemas_of(kinds: Iterable[type[msgspec.Struct]]) -> dict[str, Any]:
         if properties:
             schema["required"] = [name for name in properties if name in always]
     return components
+
+
+def _structs_in(kinds: Iterable[Any]) -> set[type[msgspec.Struct]]:
+    """These structs and all that are fields of them, however deep."""
+    found: set[type[msgspec.Struct]] = set()
+    left = list(kinds)
+    while left:
+        kind = left.pop()
+        left += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in found:
+            found.add(kind)
+            left += [field.type for field in msgspec.structs.fields(kind)]
+    return found
 
 
 def _a_time(field: dict[str, Any]) -> dict[str, Any]:

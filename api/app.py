@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api import item_batches
 from api.answers import REPLAYED, Replayed
 from api.description import describe
 from api.problems import answer_exception, install, language_of, problem_response
@@ -21,8 +22,10 @@ from api.routes import (
     channels,
     circuits,
     coins,
+    collection_batches,
     confirmations,
     contracts,
+    corrections,
     credit_lines,
     customers,
     disputes,
@@ -41,6 +44,7 @@ from api.routes import (
     principals,
     problems,
     receipts,
+    refund_resolutions,
     retries,
     reviews,
     risk,
@@ -54,6 +58,7 @@ from api.routes import (
     webhooks,
 )
 from api.routing import GuardedRoute
+from api.surroundings import callback_path
 from api.telemetry import Telemetry
 from api.transport import Door
 from api.wiring import World
@@ -79,6 +84,7 @@ _ROUTERS = (
     payments.refunds_router,
     disputes.router,
     receipts.router,
+    refund_resolutions.router,
     credit_lines.router,
     credit_lines.repayments_router,
     fx.router,
@@ -91,6 +97,7 @@ _ROUTERS = (
     wallets.router,
     payouts.router,
     payout_batches.router,
+    collection_batches.router,
     principals.router,
     treasury.router,
     shares.router,
@@ -100,14 +107,17 @@ _ROUTERS = (
     errands.router,
     circuits.router,
     retries.router,
+    corrections.router,
     routing.router,
     webhooks.router,
     problems.router,
     health.router,
 )
-_RULES = {"/v1/batches": batches.BODY_RULE, "/v1/payout-batches": payout_batches.BODY_RULE} | {
-    channels.callback_path(name): channels.BODY_RULE for name in ADAPTERS
-}
+_RULES = {
+    "/v1/batches": batches.BODY_RULE,
+    "/v1/payout-batches": item_batches.BODY_RULE,
+    "/v1/collection-batches": item_batches.BODY_RULE,
+} | {callback_path(name): channels.BODY_RULE for name in ADAPTERS}
 _DESCRIPTION = """\
 A double-entry payment ledger. Amounts are whole numbers of minor units; times are RFC 3339 with their offset.
 

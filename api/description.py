@@ -40,6 +40,11 @@ def _schemas_of_thin_bodies(routes: list[GuardedRoute]) -> dict[str, Any]:
     models = [(body, "validation") for body in sorted(bodies, key=lambda body: body.__name__)]
     _, definitions = models_json_schema(models, ref_template=_SCHEMAS)  # type: ignore[arg-type]
     found: dict[str, Any] = definitions.get("$defs", {})
+    # As FastAPI tells them, or a model that both know would have two schemas.
+    for schema in found.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("default", "") is None:
+                del field["default"]
     return found
 
 

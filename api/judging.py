@@ -37,6 +37,11 @@ async def confirmation_of(caller: Caller, payment: str, answer: str | None) -> C
 
 async def hand_over_code(caller: Caller, answer: Response) -> None:
     """Have the code sent that this answer tells the payer of. A caller that asks again has it sent if it was not."""
-    payment = asks_for_a_code(bytes(answer.body))
+    await hand_over_code_in(caller, bytes(answer.body))
+
+
+async def hand_over_code_in(caller: Caller, body: bytes) -> None:
+    """The same, of an answer's body."""
+    payment = asks_for_a_code(body)
     if payment is not None:
         await caller.world.risk.hand_over_code(caller.book, payment)

@@ -52,6 +52,7 @@ async def carry_out(
         stream_of(name),
         lambda history: show(history, name),
         settled=settled,
+        fresh=not answer.replayed,
     )
     position = _begun_in(body).position or answer.position
     world.acknowledge(caller.book, position)

@@ -45,9 +45,9 @@ _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 class MethodRequest(Request):
     """How the payer pays. `token` stands for a card that a vault knows; card numbers never come here.
 
-    What else is needed depends on `type`: bank_redirect `bank` (GET /v1/banks), carrier_billing `phone`, coin `coin` and
-    `network`, mixed `wallet_amount`, and so on; the `scene` of alipay and wechat_pay is qr unless it is said. `bin`,
-    `country`, `fingerprint` and `device` help to tell a fraud.
+    What else is needed depends on `type`: bank_redirect `bank` (GET /v1/banks), carrier_billing `phone`, coin `coin`
+    and `network`, mixed `wallet_amount`, and so on; the `scene` of alipay and wechat_pay is qr unless it is said.
+    `bin`, `country`, `fingerprint` and `device` help to tell a fraud.
     """
 
     type: Identifier

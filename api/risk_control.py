@@ -77,6 +77,9 @@ class RiskControl:
         known = self._known_rules.get(book)
         if known is not None and now < known[1]:
             return known[0]
+        if known is not None:
+            # Whoever comes while this one looks goes by what was known.
+            self._known_rules[book] = known[0], now + _RULES_ARE_FRESH_S
         async with self._pool.connection() as connection:
             changed = await read.last(connection, book, RULES_STREAM)
         rules = rules_after([] if changed is None else [changed.event])

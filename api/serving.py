@@ -5,17 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import uvicorn
-from psycopg import Connection, OperationalError
 
 from api.app import Service
 from api.keys import load_or_create_pepper
 from api.protocol import Protocol
 from api.settings import Settings
+from api.surroundings import channels_of, database_at
 from api.wiring import World
-from commands.channels.registry import Registry, settings_of
-from commands.policies.channels import CHANNELS
-from ledger.store.connection import APPLICATION_ROLE, Database
-from ledger.store.migrate import application_role
 
 # Objects of one request die young; the collector's own pace would walk all that lives, again and again, in the middle
 # of requests: full collections were most of the slowest answers.
@@ -24,23 +20,6 @@ _BACKLOG = 2_048
 _GRACE_S = 5
 # Longer than clients keep a connection that rests: who closes first must not be the server, in the middle of a request.
 _KEEP_ALIVE_S = 75
-
-
-def database_at(url: str) -> Database:
-    """The database at this URL, with the application's role where there is one; asks it, and believes in it if away."""
-    try:
-        with Connection.connect(url, autocommit=True, connect_timeout=2) as connection:
-            return Database(url, role=application_role(connection))
-    except OperationalError:
-        return Database(url, role=APPLICATION_ROLE)
-
-
-def channels_of(settings: Settings) -> Registry:
-    """The channels that are configured; what we sign with is made by whoever comes first."""
-    if settings.simulator_url is None:
-        return Registry([])
-    url, folder = settings.simulator_url, settings.channels_folder
-    return Registry(settings_of(terms, f"{url}/{terms.name}", folder) for terms in CHANNELS if terms.simulated)
 
 
 def opening(settings: Settings, database_url: str) -> Callable[[], AbstractAsyncContextManager[World]]:

@@ -13,6 +13,7 @@ from commands import (
     confirmations,
     contract_results,
     contracts,
+    corrections,
     credit_lines,
     credit_losses,
     customers,
@@ -33,6 +34,7 @@ from commands import (
     refunds,
     repayments,
     retries,
+    returned_refunds,
     reviews,
     revocations,
     risk_lists,
@@ -77,6 +79,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | refunds.DECIDERS
     | disputes.DECIDERS
     | receipts.DECIDERS
+    | returned_refunds.DECIDERS
     | reviews.DECIDERS
     | risk_lists.DECIDERS
     | risk_rules.DECIDERS
@@ -93,6 +96,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | webhooks.DECIDERS
     | routing_rules.DECIDERS
     | retries.DECIDERS
+    | corrections.DECIDERS
     | circuits.DECIDERS
 )
 # They move no payment, and there are many of them.

@@ -31,7 +31,9 @@ async def find(connection: AsyncConnection[Any], book: str, key: str) -> tuple[i
 
 async def fix(connection: AsyncConnection[Any], book: str, key: str, status: int, body: bytes) -> tuple[int, bytes]:
     """Put this down as the first answer, unless another was quicker; returns what stands."""
-    await connection.execute(in_book(_FIX, book), (key, status, body))
+    put_down = await connection.execute(in_book(_FIX, book), (key, status, body))
+    if put_down.rowcount:
+        return status, body
     stands = await find(connection, book, key)
     if stands is None:
         raise AssertionError(f"the answer to {key} in {book} was put down and is not there")
@@ -48,15 +50,18 @@ async def first_answer(
     *,
     patience_s: float = PATIENCE_S,
     settled: int = CREATED,
+    fresh: bool = False,
 ) -> tuple[int, bytes]:
     """The answer to a command whose outcome was still to come (status 202): with the outcome if it comes in time.
 
     `show` makes the view of the payment, refund or top-up from its stream. Status `settled` with an outcome, else 202.
+    `fresh`: it was carried out just now, so that no answer can have been sent before.
     """
-    async with pool.connection() as connection:
-        stands = await find(connection, book, key)
-    if stands is not None:
-        return stands
+    if not fresh:
+        async with pool.connection() as connection:
+            stands = await find(connection, book, key)
+        if stands is not None:
+            return stands
     view = await outcomes.settled(book, stream, show, patience_s)
     status = ACCEPTED if view.status in STILL_TO_COME else settled
     async with pool.connection() as connection:

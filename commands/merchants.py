@@ -7,6 +7,7 @@ from commands.books import Books
 from commands.channel_facts import LARGEST_ORDER
 from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
+from ledger.chart import AGENCY_PAY
 from ledger.currencies import ASSETS
 from ledger.errors import CurrencyUnknown, FieldInvalid, IdExistsDifferent, MerchantUnknown
 from ledger.events.merchants import AfterSaleTerms, FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
@@ -69,6 +70,15 @@ def merchant_named(books: Books, name: str) -> MerchantCreated:
     if not isinstance(created, MerchantCreated):
         raise AssertionError(f"{name} does not begin with its creation: {created}")
     return created
+
+
+def after_sale_terms(books: Books, name: str, product: str) -> AfterSaleTerms:
+    """What was agreed with a merchant about what comes after a sale; the safe terms for who is no merchant."""
+    if product == AGENCY_PAY:
+        return AfterSaleTerms()  # It is the name of a principal.
+    history = books.history(merchant_stream(name))
+    created = history[0] if history else None
+    return created.after_sale if isinstance(created, MerchantCreated) else AfterSaleTerms()
 
 
 def create(books: Books, command: CreateMerchant, envelope: Envelope) -> Decision:

@@ -1,6 +1,6 @@
 """Outcomes: wait, for a moment, for what will become of a payment, a refund or a top-up.
 
-Many wait at once and one look serves them all: a single question a book for the versions of all streams that are waited
+Many wait at once and one look serves them all: a single question a book for what is new in all streams that are waited
 for. Who waits holds no connection.
 """
 
@@ -17,19 +17,12 @@ from ledger.contract_state import CONFIRMING, DRAFT
 from ledger.events.event import Recorded
 from ledger.payment import PROCESSING
 from ledger.store import read
-from ledger.store.connection import in_book
 
 logger = logging.getLogger(__name__)
 
 # While a channel is being asked.
 STILL_TO_COME = (PROCESSING, DRAFT, CONFIRMING)
 _LOOK_S = 0.02
-_VERSIONS = """
-SELECT originator_id, max(originator_version)
-  FROM {schema}.events
- WHERE originator_id = ANY(%s)
- GROUP BY originator_id
-"""
 
 
 class View(Protocol):
@@ -43,11 +36,20 @@ class View(Protocol):
 _View = TypeVar("_View", bound=View)
 
 
+class _Waiter:
+    """Who waits for one stream: its version that was seen last, what came after it, and that something did."""
+
+    def __init__(self, stream: str, seen: int) -> None:
+        self.stream, self.seen = stream, seen
+        self.news: list[Recorded] = []
+        self.grown = asyncio.Event()
+
+
 class _Waiting:
-    """Those who wait for one book's streams: (stream, version seen, what is set when there is more)."""
+    """Those who wait for one book's streams."""
 
     def __init__(self) -> None:
-        self.growths: set[tuple[str, int, asyncio.Event]] = set()
+        self.waiters: set[_Waiter] = set()
         self.looking: asyncio.Task[None] | None = None
 
 
@@ -64,41 +66,51 @@ class Outcomes:
         """What `show` makes of the stream once its outcome is known, or when patience ends."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience_s
-        while True:
+        history = await self._news(book, stream, 0, patience_s)
+        if not history:
+            # Nobody could look in all that time: now it is said what is wrong.
             async with self._pool.connection() as connection:
                 history = await read.stream(connection, book, stream)
+        while True:
             view = show(history)
             left_s = deadline - loop.time()
-            if view.status not in STILL_TO_COME or left_s <= 0 or not await self._grown(book, stream, len(history), left_s):
+            if view.status not in STILL_TO_COME or left_s <= 0:
                 return view
+            news = await self._news(book, stream, history[-1].version, left_s)
+            if not news:
+                return view
+            history += news
 
-    async def _grown(self, book: str, stream: str, seen: int, patience_s: float) -> bool:
-        """Whether the stream grew beyond the version that was seen."""
+    async def _news(self, book: str, stream: str, seen: int, patience_s: float) -> list[Recorded]:
+        """What the stream holds beyond the version that was seen, as soon as there is something; empty: not in time."""
         waiting = self._books.setdefault(book, _Waiting())
-        growth = (stream, seen, asyncio.Event())
-        waiting.growths.add(growth)
+        waiter = _Waiter(stream, seen)
+        waiting.waiters.add(waiter)
         if waiting.looking is None or waiting.looking.done():
             waiting.looking = asyncio.create_task(self._look(book, waiting))
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
-                    await growth[2].wait()
+                    await waiter.grown.wait()
         finally:
-            waiting.growths.discard(growth)
-        return growth[2].is_set()
+            waiting.waiters.discard(waiter)
+        return waiter.news
 
     async def _look(self, book: str, waiting: _Waiting) -> None:
-        while waiting.growths:
+        while waiting.waiters:
+            seen: dict[str, int] = {}
+            for waiter in waiting.waiters:
+                seen[waiter.stream] = min(waiter.seen, seen.get(waiter.stream, waiter.seen))
             try:
                 async with self._pool.connection() as connection:
-                    streams = list({stream for stream, _, _ in waiting.growths})
-                    rows = await (await connection.execute(in_book(_VERSIONS, book), (streams,))).fetchall()
+                    found = await read.beyond(connection, book, seen)
             except (psycopg.OperationalError, psycopg.InterfaceError) as trouble:
                 # Whoever waits has patience for this too; their own next reading says what is wrong.
                 logger.warning("cannot look for outcomes of %s: %s", book, trouble)
-                rows = []
-            versions: dict[str, int] = dict(rows)
-            for stream, seen, grown in waiting.growths:
-                if versions.get(stream, 0) > seen:
-                    grown.set()
+                found = {}
+            for waiter in waiting.waiters:
+                news = [event for event in found.get(waiter.stream, ()) if event.version > waiter.seen]
+                if news and not waiter.grown.is_set():
+                    waiter.news = news
+                    waiter.grown.set()
             await asyncio.sleep(_LOOK_S)

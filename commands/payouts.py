@@ -31,11 +31,11 @@ from ledger.currencies import asset_of
 from ledger.errors import (
     CurrencyMismatch,
     CustomerNotFound,
-    SelfApproval,
     IdExistsDifferent,
     PayoutNotFound,
     PayoutStateInvalid,
     Refusal,
+    SelfApproval,
     WalletNotFound,
 )
 from ledger.events import payouts as events

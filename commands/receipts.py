@@ -21,7 +21,7 @@ from commands.channels.channel import (
 )
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.merchants import merchant_named
+from commands.merchants import after_sale_terms
 from commands.payments import captured_by
 from commands.system_accounts import with_accounts
 from ledger.errors import PaymentNotFound, ReceiptNotFound, ReceiptStateInvalid, RefundNotFound
@@ -80,7 +80,7 @@ class RecordReturnResult(Command, frozen=True):
 
 def receipt_events(books: Books, payment: Payment) -> list[Event]:
     """What follows for each receipt that has just come; `payment` is as it is with them."""
-    policy = merchant_named(books, payment.created.merchant).after_sale.late_success
+    policy = after_sale_terms(books, payment.created.merchant, payment.created.product).late_success
     events: list[Event] = []
     for receipt in payment.receipts:
         if receipt.status != KEPT or receipt.back:

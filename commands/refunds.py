@@ -3,20 +3,19 @@
 RequestRefund ──▶ succeeded (into the wallet it came from: final in the one commit)
               └─▶ processing ──RecordRefundResult──▶ succeeded
                                                 └──▶ failed (the merchant has it back, exactly)
+What comes back after it had succeeded: returned_refunds.py.
 """
 
 from commands.books import Books
 from commands.channel_facts import check_amount, imagined, is_news, with_effect, without_effect
-from commands.channels.channel import RefundDeclined, Refunded, Unknown, Verdict, as_asked
+from commands.channels.channel import RefundDeclined, Refunded, RefundReturned, Unknown, Verdict
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.refund_ways import RefundBegun, refund_of
+from commands.returned_refunds import as_refunded, failed_event, returned_events, succeeded_event
 from commands.system_accounts import with_accounts
-from ledger.chart import AGENCY_PAY
 from ledger.errors import DisputeOpen, PaymentNotFound, PaymentStateInvalid, RefundExceedsPayment, RefundNotFound
 from ledger.events.refunds import (
-    RefundFailed,
-    RefundSucceeded,
     RefundUnanswered,
     RefundUnapplied,
 )
@@ -85,7 +84,7 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
         return unasked
     payment, refund, channel = _payment_and_refund(books, command)
     stream, created = payment.created.id, payment.created
-    verdict = as_asked(command.verdict, refund.by_channel, created.currency)
+    verdict = as_refunded(command.verdict, refund, created.currency)
     match verdict:
         case Refunded() if verdict.channel_reference in (refund.reference, *refund.unapplied):
             return without_effect(refund.id, "duplicate", payment.position)
@@ -100,34 +99,13 @@ def record_result(books: Books, command: RecordRefundResult, envelope: Envelope)
             )
             return with_effect(books, stream, [unapplied], refund.id, "unapplied")
         case Refunded():
-            succeeded = RefundSucceeded(
-                id=refund.id,
-                merchant=created.merchant,
-                channel=channel,
-                channel_reference=verdict.channel_reference,
-                amount=refund.by_channel,
-                currency=created.currency,
-                to_wallet=refund.to_wallet,
-                customer=created.customer if refund.to_wallet else None,
-            )
+            succeeded = succeeded_event(books, payment, refund, channel, verdict.channel_reference)
             return with_effect(books, stream, [succeeded], refund.id, "recorded")
+        case RefundReturned() if refund.status in (PROCESSING, SUCCEEDED):
+            events = returned_events(books, payment, refund, channel, verdict)
+            return with_effect(books, stream, events, refund.id, "recorded")
         case RefundDeclined() if refund.status == PROCESSING:
-            failed = RefundFailed(
-                id=refund.id,
-                merchant=created.merchant,
-                amount=refund.by_channel,
-                currency=created.currency,
-                short=refund.short,
-                from_available=refund.from_available,
-                subsidy=refund.subsidy,
-                collected=created.product == AGENCY_PAY,
-                to_wallet=refund.to_wallet,
-                exchange=refund.exchange,
-                # Only the position between two currencies is kept by channel.
-                channel="" if refund.exchange is None else channel,
-                group=verdict.reason,
-                message=verdict.message,
-            )
+            failed = failed_event(payment, refund, channel, verdict.reason, verdict.message)
             return with_effect(books, stream, [failed], refund.id, "recorded")
         case Unknown() if is_news(verdict, refund.status == PROCESSING, refund.unanswered):
             return with_effect(books, stream, [RefundUnanswered(refund.id, verdict.reason)], refund.id, "recorded")

@@ -11,7 +11,7 @@ from commands.challenges import BLOCKED
 from commands.confirmations import answered
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from ledger.errors import SelfApproval, PaymentStateInvalid, ReviewNotDue, ReviewNotFound, ReviewNotOpen
+from ledger.errors import PaymentStateInvalid, ReviewNotDue, ReviewNotFound, ReviewNotOpen, SelfApproval
 from ledger.events.event import Event
 from ledger.events.payments import PaymentRejected
 from ledger.events.reviews import PaymentReviewApproved, PaymentReviewRejected

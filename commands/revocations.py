@@ -20,7 +20,7 @@ from commands.refunds import refund_event
 from commands.system_accounts import with_accounts
 from ledger.authorization import Capture
 from ledger.authorization_views import revocation_view
-from ledger.chart import sales
+from ledger.chart import AGENCY_PAY, merchant_pending
 from ledger.errors import ChangeUnderWay, DisputeOpen, PaymentStateInvalid, RefundExceedsPayment
 from ledger.events.event import Event
 from ledger.ids import VOID, child_id
@@ -71,6 +71,8 @@ def _revocable(books: Books, payment: Payment) -> Capture | None:
     attempt, taken = payment.paying_attempt, payment.taken
     if attempt is None or len(taken) != 1 or any(refund.status != FAILED for refund in payment.refunds):
         return None
+    if payment.created.product == AGENCY_PAY:
+        return None  # Until the channel answers, its principal may pay out what would be taken back.
     if any(void.takes_back and void.takes_back == taken[0].id for void in payment.voids):
         return None  # It was refused before.
     capture = taken[0]
@@ -79,10 +81,10 @@ def _revocable(books: Books, payment: Payment) -> Capture | None:
     today = capture.taken_at is not None and is_revocable(attempt.channel, capture.taken_at, books.now)
     # What others have a share of, or what was released to its merchant already, is settled: it can only be refunded.
     created = payment.created
-    owed = books.find_account(sales(created.product, created.merchant, attempt.currency))
+    sales = books.find_account(merchant_pending(created.merchant, attempt.currency))
     kept = 0 if capture.invoiced else capture.fee + capture.tax
     whole_of_it = capture.amount + capture.subsidy - kept
-    unsettled = not payment.shared and owed is not None and owed.available >= whole_of_it
+    unsettled = not payment.shared and sales is not None and sales.available >= whole_of_it
     return capture if whole and today and unsettled else None
 
 

@@ -133,6 +133,12 @@ def sales(product: str, party: str, currency: str) -> str:
     return agency_balance(party, currency) if product == AGENCY_PAY else merchant_pending(party, currency)
 
 
+def debts(product: str, party: str, currency: str) -> str:
+    """What a merchant, or a principal, owes us for sales that were not."""
+    owner = ("principal", party) if product == AGENCY_PAY else (party,)
+    return account_id(Code.MERCHANT_RECEIVABLE, *owner, currency=currency)
+
+
 def agency_in_transit(principal: str, currency: str) -> str:
     return account_id(Code.AGENCY_IN_TRANSIT, principal, currency=currency)
 

@@ -516,6 +516,10 @@ class DisputeNotFound(NotFound):
     """There is no such dispute in this book."""
 
 
+class RefundStateInvalid(Conflict):
+    """This cannot be done with the refund as it stands."""
+
+
 class ReceiptNotFound(NotFound):
     """The payment has no such receipt."""
 
@@ -628,6 +632,10 @@ class QuoteUsed(Conflict):
 
 class QuoteMismatch(Invalid):
     """The quote is for another amount or other currencies."""
+
+
+class RateInvalid(Invalid):
+    """A rate is a decimal number greater than 0, as text."""
 
 
 class RateUnknown(Invalid):
@@ -850,6 +858,10 @@ class RoutingRulesNotActive(Conflict):
 
 class RetryNotAllowed(Conflict):
     """This payment is not tried again."""
+
+
+class CorrectionNotPossible(Conflict):
+    """What this payment did cannot be corrected by hand."""
 
 
 class SignatureMalformed(BadRequest):

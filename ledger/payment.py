@@ -53,6 +53,10 @@ DECLINED = "declined"
 UNAPPLIED = "unapplied"
 CLOSED = "closed"
 
+# Of a refund, beside processing, succeeded and failed.
+FAILED_AFTER_SUCCESS = "failed_after_success"
+PAID_ELSEWHERE = "paid_elsewhere"
+
 # Of a receipt that was kept apart.
 KEPT = "kept"
 RETURNING = "returning"
@@ -116,7 +120,10 @@ class Closing(msgspec.Struct, frozen=True):
 
 
 class Refund(msgspec.Struct, frozen=True):
-    """One refund: processing, succeeded or failed. `short` is the part of it that became the merchant's debt."""
+    """One refund: processing, succeeded, failed, failed_after_success (it came back), or paid_elsewhere after that.
+
+    `short` is the part of it that became the merchant's debt.
+    """
 
     id: str
     amount: int
@@ -137,6 +144,8 @@ class Refund(msgspec.Struct, frozen=True):
     """What came back to us with it, of a discount that we had paid."""
     from_available: int = 0
     """How much of it came out of what was released to the merchant already."""
+    fee_back: int = 0
+    channel_fee_back: int = 0
 
     @property
     def by_channel(self) -> int:
@@ -273,7 +282,7 @@ class Payment(msgspec.Struct, frozen=True):
     @property
     def refunded(self) -> int:
         """Minor units that went back to the payer."""
-        return sum(refund.amount for refund in self.refunds if refund.status == SUCCEEDED)
+        return sum(refund.amount for refund in self.refunds if refund.status in (SUCCEEDED, PAID_ELSEWHERE))
 
     @property
     def refundable(self) -> int:

@@ -14,7 +14,19 @@ from msgspec.structs import replace
 
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCreated
-from ledger.evolving import authorizations, coins, confirmations, disputes, payments, products, receipts, refunds, reviews, shares
+from ledger.evolving import (
+    authorizations,
+    coins,
+    confirmations,
+    corrections,
+    disputes,
+    payments,
+    products,
+    receipts,
+    refunds,
+    reviews,
+    shares,
+)
 from ledger.payment import Payment
 
 _EVOLVERS = (
@@ -27,6 +39,7 @@ _EVOLVERS = (
     | reviews.EVOLVERS
     | disputes.EVOLVERS
     | receipts.EVOLVERS
+    | corrections.EVOLVERS
     | shares.EVOLVERS
 )
 # Every event that a payment's stream may hold.

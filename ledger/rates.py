@@ -4,16 +4,15 @@ import re
 from fractions import Fraction
 
 from ledger.currencies import asset_of
-from ledger.errors import FieldInvalid
+from ledger.errors import RateInvalid
 
 _RATE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 
 
 def check_rate(rate: str) -> str:
-    """A rate greater than zero, with at most 12 digits on each side of the point; raises FieldInvalid."""
+    """A rate greater than zero, with at most 12 digits on each side of the point; raises RateInvalid."""
     if not _RATE.fullmatch(rate) or not rate.strip("0."):
-        detail = "A rate is a decimal number greater than 0 as text, with at most 12 digits on each side of the point."
-        raise FieldInvalid(detail, pointer="/rate")
+        raise RateInvalid("It has at most 12 digits on each side of the point.", pointer="/rate")
     return rate
 
 

@@ -31,7 +31,7 @@ _LAST_WORDS = 4_000
 
 
 def demo(as_json: AsJson = False) -> None:
-    """Tell one complete story on a throw-away database: accounts, holds, payments, a refund, the trial balance.
+    """Tell one complete story on a throw-away database: accounts, holds, every way to pay, the trial balance.
 
     Everything is real: PostgreSQL, the API, the worker, the channel simulator. Ends with 0 if all came as told.
     """

@@ -33,6 +33,11 @@ def expect(holds: bool, otherwise: str) -> None:
         raise NotAsTold(otherwise)
 
 
+def card(word: str) -> Json:
+    """A card that the channel simulator treats as this word says."""
+    return {"type": "card", "token": f"tok_{word}"}
+
+
 def money(amount: int, currency: str) -> str:
     """Minor units as people write them: 1250 EUR is `12.50 EUR`."""
     exponent = asset_of(currency).exponent
@@ -129,6 +134,18 @@ class Narrator:
                 self.position = max(self.position, view["position"] or 0)
                 return view
             expect(time.monotonic() < deadline, f"{path} is still processing after {_PATIENCE_S:.0f} s")
+            time.sleep(_PAUSE_S)
+
+    def becomes(self, path: str, *statuses: str) -> Json:
+        """Ask until it has one of these statuses; it has to within the time for one answer of a channel."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            view = self.get(path, aloud=False).body
+            if view["status"] in statuses:
+                self.position = max(self.position, view["position"] or 0)
+                return view
+            late = f"{path} is {view['status']} after {_PATIENCE_S:.0f} s and not {' or '.join(statuses)}"
+            expect(time.monotonic() < deadline, late)
             time.sleep(_PAUSE_S)
 
     def balances(self, *accounts: str) -> dict[str, int]:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 
-from api.cli.narrator import Json, Narrator, expect, money
+from api.cli.narrator import Json, Narrator, card, expect, money
+from api.cli.story_of_payments import StoryOfPayments
 
 _EUR = "EUR"
 
@@ -37,6 +38,7 @@ class Story:
             self.a_card_that_is_declined,
             self.a_channel_that_falls_silent,
             self.a_refund,
+            *StoryOfPayments(self._tell, self._simulator).chapters(),
             self.the_audit_trail,
             self.the_past,
             self.the_trial_balance,
@@ -149,7 +151,7 @@ class Story:
         tell.chapter("A payment by card")
         tell.say("The intent is in the log before the channel is called, the outcome after it.")
         self._card_payment = self._begin(
-            "/v1/payments", self._payment(10_000, "order-2", "quick_pay", _card("approved"))
+            "/v1/payments", self._payment(10_000, "order-2", "quick_pay", card("approved"))
         )
         view = tell.settled(f"/v1/payments/{self._card_payment}")
         expect(view["status"] == "succeeded", f"the payment is {view['status']}")
@@ -159,8 +161,8 @@ class Story:
     def a_card_that_is_declined(self) -> None:
         tell = self._tell
         tell.chapter("A card that is declined")
-        card = _card("insufficient_funds")
-        payment = self._begin("/v1/payments", self._payment(7_000, "order-3", "quick_pay", card))
+        declined = card("insufficient_funds")
+        payment = self._begin("/v1/payments", self._payment(7_000, "order-3", "quick_pay", declined))
         view = tell.settled(f"/v1/payments/{payment}")
         expect(view["status"] == "failed", f"the payment is {view['status']}")
         expect(view["error"]["code"] == "insufficient_funds", f"the error is {view['error']}")
@@ -176,8 +178,10 @@ class Story:
         tell.say("the payment stays in process, the channel is asked what became of it, and nobody is charged twice.")
         rule = {"match": {"operation": "charge", "token": "tok_timeout_after"}, "fault": "no_callback"}
         self._ask_simulator("PUT", "/faults", {"rules": [rule]})
-        card = _card("timeout_after")
-        payment = self._silent_payment = self._begin("/v1/payments", self._payment(8_000, "order-4", "quick_pay", card))
+        silent = card("timeout_after")
+        payment = self._silent_payment = self._begin(
+            "/v1/payments", self._payment(8_000, "order-4", "quick_pay", silent)
+        )
         states: list[str] = []
 
         def see(view: Json) -> None:
@@ -310,7 +314,3 @@ class Story:
                 totals["difference"] == 0, f"{currency} is {totals['difference']} apart at {trial_balance['position']}"
             )
             expect(totals["debits"] == totals["credits"] > 0, f"{currency} sums to {totals}")
-
-
-def _card(token: str) -> Json:
-    return {"type": "card", "token": f"tok_{token}"}

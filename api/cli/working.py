@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+import uvloop
 from psycopg_pool import AsyncConnectionPool
 
 from api.keys import load_or_create_pepper
-from api.routes.channels import callback_path
-from api.serving import channels_of, database_at
 from api.settings import Settings
+from api.surroundings import callback_path, channels_of, database_at
 from commands.channels.simulator.__main__ import main as simulate
 from commands.funds import ReleaseFunds
 from commands.processes.code_sender import run_codes
@@ -86,7 +86,7 @@ class _DueReleases:
 
 def work(of: Settings, database_url: str) -> None:
     """Keep the views, call the channels and let timers run out, until SIGINT or SIGTERM."""
-    asyncio.run(_work(of, database_at(database_url)))
+    uvloop.run(_work(of, database_at(database_url)))
 
 
 async def _work(of: Settings, database: Database) -> None:

@@ -29,11 +29,6 @@ router = Router("/v1/channels", "channels")
 logger = logging.getLogger(__name__)
 
 
-def callback_path(channel: str) -> str:
-    """Where this channel calls back."""
-    return f"/v1/channels/{channel}/callbacks"
-
-
 class CallbackAnswer(msgspec.Struct):
     """What became of the message: `taken`, `known` from before, or `ignored` because it is about nothing of ours."""
 

@@ -20,6 +20,7 @@ from ledger.errors import (
     PaymentNotFound,
     PaymentStateInvalid,
     QuoteNotFound,
+    RateInvalid,
     RateUnknown,
     RefundNotFound,
 )
@@ -65,7 +66,7 @@ class RateRequest(Request):
 
     from_currency: Annotated[Currency, Field(alias="from")]
     to_currency: Annotated[Currency, Field(alias="to")]
-    rate: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
+    rate: Annotated[str, StringConstraints(strict=True, max_length=25)]
     source: Identifier
 
 
@@ -101,7 +102,7 @@ class SettlementRequest(Request):
     RateReceipt,
     {"position": 50, **_RATE, "set_at": _TIME},
     scope="admin",
-    refuses=(CurrencyUnknown,),
+    refuses=(CurrencyUnknown, RateInvalid),
 )
 async def set_rate(asked: RateRequest, caller: Calling) -> Response:
     """Set a rate. It holds from now on, and for seven days at most."""

@@ -122,7 +122,7 @@ SHOWN: dict[str, Any] = {
     "discount": None,
     "exchange": None,
 }
-_REFUND = {
+REFUND_SHOWN = {
     "position": 34,
     "id": f"ref_{_ID}-1",
     "payment": f"pay_{_ID}",
@@ -147,6 +147,46 @@ def _stands_open(payment: PaymentView) -> bool:
     return not _ASKED_NOW.isdisjoint((payment.status, *parts))
 
 
+PAYMENT_REFUSALS = (
+    AmountType,
+    AmountNotPositive,
+    AmountOverflow,
+    CurrencyUnknown,
+    CurrencyMismatch,
+    MerchantUnknown,
+    CustomerUnknown,
+    WalletUnknown,
+    ProductNotSupported,
+    MethodNotSupported,
+    CaptureNotSupported,
+    ContractUnknown,
+    ContractMismatch,
+    ContractNotActive,
+    ContractUsedUp,
+    ContractLimitExceeded,
+    PaymentMethodUnknown,
+    ScheduleInPast,
+    ScheduleNotSupported,
+    FeeExceedsAmount,
+    DiscountNotSupported,
+    PrincipalUnknown,
+    CreditLineUnknown,
+    CreditLimitExceeded,
+    QuoteUnknown,
+    QuoteExpired,
+    QuoteUsed,
+    QuoteMismatch,
+    RateUnknown,
+    CoinNotSupported,
+    CapExceeded,
+    BankUnknown,
+    BankUnavailable,
+    AmountOutsideLimits,
+    InsufficientFunds,
+    ChannelUnavailable,
+)
+
+
 class RefundRequest(Request):
     """Without an amount all that is left is given back."""
 
@@ -162,44 +202,7 @@ class RefundRequest(Request):
     SHOWN,
     scope="payments:write",
     may_be_late=True,
-    refuses=(
-        AmountType,
-        AmountNotPositive,
-        AmountOverflow,
-        CurrencyUnknown,
-        CurrencyMismatch,
-        MerchantUnknown,
-        CustomerUnknown,
-        WalletUnknown,
-        ProductNotSupported,
-        MethodNotSupported,
-        CaptureNotSupported,
-        ContractUnknown,
-        ContractMismatch,
-        ContractNotActive,
-        ContractUsedUp,
-        ContractLimitExceeded,
-        PaymentMethodUnknown,
-        ScheduleInPast,
-        ScheduleNotSupported,
-        FeeExceedsAmount,
-        DiscountNotSupported,
-        PrincipalUnknown,
-        CreditLineUnknown,
-        CreditLimitExceeded,
-        QuoteUnknown,
-        QuoteExpired,
-        QuoteUsed,
-        QuoteMismatch,
-        RateUnknown,
-        CoinNotSupported,
-        CapExceeded,
-        BankUnknown,
-        BankUnavailable,
-        AmountOutsideLimits,
-        InsufficientFunds,
-        ChannelUnavailable,
-    ),
+    refuses=PAYMENT_REFUSALS,
 )
 async def create_payment(asked: PaymentRequest, caller: Calling) -> Response:
     """Ask for a payment. 202 while the channel has not said what became of it: it is asked until it is known.
@@ -271,7 +274,7 @@ async def list_payments(
 @router.writes(
     "/{payment}/refunds",
     RefundView,
-    _REFUND,
+    REFUND_SHOWN,
     scope="payments:write",
     may_be_late=True,
     refuses=(
@@ -282,6 +285,7 @@ async def list_payments(
         PaymentStateInvalid,
         RefundExceedsPayment,
         RefundNotSupported,
+        InsufficientFunds,
     ),
 )
 async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) -> Response:
@@ -290,7 +294,7 @@ async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) ->
     return await late.carry_out(caller, command, asked, stream_of, refund_view)
 
 
-@refunds_router.reads("/{refund}", RefundView, _REFUND, scope="payments:read", refuses=(RefundNotFound,))
+@refunds_router.reads("/{refund}", RefundView, REFUND_SHOWN, scope="payments:read", refuses=(RefundNotFound,))
 async def show_refund(refund: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a refund, straight from the log."""
     await caller.see(min_position)

@@ -13,6 +13,8 @@ from api.fields import Amount, Currency, Identifier, Metadata, Name, Request, Te
 from api.payment_requests import PaymentRequest, as_created, in_its_place
 from api.routing import Router
 from commands.channel_choice import facts_of, rehearsed
+from commands.policies.channels import CHANNELS
+from commands.policies.products import product_of
 from commands.policies.routing import RoutingFacts
 from commands.policies.routing_language import LONGEST_CONDITION
 from commands.policies.routing_rules import MOST_RULES, RoutingRules, checked, rules_of, text_of
@@ -21,6 +23,8 @@ from ledger.errors import (
     ChannelUnavailable,
     FieldInvalid,
     FieldMissing,
+    MethodNotSupported,
+    ProductNotSupported,
     RoutingRulesInvalid,
     RoutingRulesNotActive,
     RoutingRulesNotFound,
@@ -217,14 +221,21 @@ class RehearsalRequest(Request):
         return {"charge": body} if is_charge else in_its_place(body, "charge", "payment", "rules")
 
     def to_facts(self) -> RoutingFacts:
-        """Raises FieldMissing, FieldInvalid."""
+        """Raises FieldMissing, FieldInvalid, ProductNotSupported, MethodNotSupported."""
         if self.charge is not None and self.payment is not None:
             raise FieldInvalid("Either a charge is rehearsed or a payment.", pointer="/payment")
         if self.payment is not None:
-            return facts_of(as_created(self.payment.to_command()))
-        if self.charge is None:
+            product_of(self.payment.product)
+            facts = facts_of(as_created(self.payment.to_command()))
+        elif self.charge is not None:
+            facts = self.charge.to_facts()
+        else:
             raise FieldMissing(pointer="/charge")
-        return self.charge.to_facts()
+        carried = {method for terms in CHANNELS for method in terms.methods}
+        if facts.method not in carried:
+            place = "/charge/method" if self.payment is None else "/payment/method/type"
+            raise MethodNotSupported("No channel carries this method.", pointer=place, supported=[*sorted(carried)])
+        return facts
 
 
 class RehearsedRoute(msgspec.Struct):
@@ -295,7 +306,7 @@ async def deactivate_routing_rules(asked: DeactivationRequest, caller: Calling) 
     scope="payments:read",
     status=200,
     rules=Rules("payments:read"),
-    refuses=(RoutingRulesInvalid, ChannelUnavailable),
+    refuses=(RoutingRulesInvalid, ProductNotSupported, MethodNotSupported, ChannelUnavailable),
 )
 async def evaluate_routing(asked: RehearsalRequest, caller: Calling) -> Response:
     """Say which channel such a charge would go to now, and why not to the others. Nothing is stored or sent."""

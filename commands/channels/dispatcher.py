@@ -8,6 +8,9 @@ a whole reply                                                                 â”
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cache
+from itertools import chain
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +22,8 @@ from commands.channels.requests import ChannelRequest
 
 LARGEST_REPLY = 64 * 1024
 _CONNECTIONS_PER_CHANNEL = 64
+# The client looks at each connection of its pool for every request, and again for every answer.
+_CONNECTIONS_PER_POOL = 8
 _PAUSE_BEFORE_SECOND_TRY_S = 0.05
 # Shorter than any server keeps an idle connection, so that ours is rarely closed under a request on its way.
 _IDLE_CONNECTION_S = 2.0
@@ -30,6 +35,14 @@ def as_it_is(request: ChannelRequest) -> ChannelRequest:
     return request
 
 
+class _Pool:
+    """Some of the connections to a channel, and how many requests are on their way over them."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self.client = client
+        self.busy = 0
+
+
 class Dispatcher:
     """Asks channels. One for the whole process and its one event loop; closed at its end."""
 
@@ -37,8 +50,8 @@ class Dispatcher:
         """`opened` takes out of its seal what only the channel may read; raises ValueError."""
         self._registry = registry
         self._opened = opened
-        # One pool for each channel: a channel that hangs takes no connection from the others.
-        self._clients: dict[str, httpx2.AsyncClient] = {}
+        # Pools for each channel: a channel that hangs takes no connection from the others.
+        self._pools: dict[str, list[_Pool]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,9 +62,9 @@ class Dispatcher:
         await self.close()
 
     async def close(self) -> None:
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.aclose()
+        pools, self._pools = self._pools, {}
+        for pool in chain.from_iterable(pools.values()):
+            await pool.client.aclose()
 
     async def ask(self, channel_name: str, request: ChannelRequest) -> Verdict:
         """What the channel says to this request. Trouble with the channel is a verdict and never an exception.
@@ -91,33 +104,52 @@ class Dispatcher:
     async def _send(self, settings: ChannelSettings, wire: HttpRequest) -> HttpReply | Unknown:
         # Uncompressed, so that the bound on the bytes we read is also the bound on the bytes we hold.
         headers = {**wire.headers, "accept-encoding": "identity"}
-        exchange = self._client(settings).stream(
-            wire.method, settings.base_url + wire.path, headers=headers, content=wire.body
-        )
-        async with exchange as response:
-            if response.headers.get("content-encoding", "identity") != "identity":
-                return Unknown("the answer is compressed")
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > LARGEST_REPLY:
-                    return Unknown("the answer is too large")
-            return HttpReply(response.status_code, dict(response.headers.items()), bytes(body))
+        pool = self._pool(settings)
+        exchange = pool.client.stream(wire.method, settings.base_url + wire.path, headers=headers, content=wire.body)
+        pool.busy += 1
+        try:
+            async with exchange as response:
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    return Unknown("the answer is compressed")
+                body = bytearray()
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > LARGEST_REPLY:
+                        return Unknown("the answer is too large")
+                return HttpReply(response.status_code, dict(response.headers.items()), bytes(body))
+        finally:
+            pool.busy -= 1
 
-    def _client(self, settings: ChannelSettings) -> httpx2.AsyncClient:
-        if settings.name not in self._clients:
-            connect_s, read_s = settings.connect_ms / 1000, settings.read_ms / 1000
-            self._clients[settings.name] = httpx2.AsyncClient(
-                timeout=httpx2.Timeout(connect=connect_s, read=read_s, write=read_s, pool=connect_s),
-                limits=httpx2.Limits(
-                    max_connections=_CONNECTIONS_PER_CHANNEL,
-                    max_keepalive_connections=_CONNECTIONS_PER_CHANNEL,
-                    keepalive_expiry=_IDLE_CONNECTION_S,
-                ),
-                follow_redirects=False,
-                trust_env=False,  # No proxy, no .netrc: what a channel is sent does not depend on the shell around us.
-            )
-        return self._clients[settings.name]
+    def _pool(self, settings: ChannelSettings) -> _Pool:
+        """The first pool with room, so that few connections are kept warm; where all are full, the last one's queue."""
+        pools = self._pools.setdefault(settings.name, [])
+        for pool in pools:
+            if pool.busy < _CONNECTIONS_PER_POOL:
+                return pool
+        if len(pools) < _CONNECTIONS_PER_CHANNEL // _CONNECTIONS_PER_POOL:
+            pools.append(_Pool(_client(settings)))
+        return pools[-1]
+
+
+@cache
+def _trusted() -> SSLContext:
+    """Whom we believe; read from the disk once, which takes longer than many requests."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+def _client(settings: ChannelSettings) -> httpx2.AsyncClient:
+    connect_s, read_s = settings.connect_ms / 1000, settings.read_ms / 1000
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(connect=connect_s, read=read_s, write=read_s, pool=connect_s),
+        limits=httpx2.Limits(
+            max_connections=_CONNECTIONS_PER_POOL,
+            max_keepalive_connections=_CONNECTIONS_PER_POOL,
+            keepalive_expiry=_IDLE_CONNECTION_S,
+        ),
+        verify=_trusted(),
+        follow_redirects=False,
+        trust_env=False,  # No proxy, no .netrc: what a channel is sent does not depend on the shell around us.
+    )
 
 
 def _read(channel: Channel, request: ChannelRequest, reply: HttpReply) -> Verdict:

@@ -12,8 +12,10 @@ from commands.channels.bank_redirect import BankRedirect
 from commands.channels.card_simulator import CardSimulator
 from commands.channels.carrier import Carrier
 from commands.channels.channel import Channel
+from commands.channels.coin_gateway import CoinGateway
 from commands.channels.keys import Keyring, our_ring
 from commands.channels.signatures import Secret, secret_from_file
+from commands.channels.stripe_payments import StripePayments
 from commands.channels.wechat_pay import WeChatPay
 from commands.policies.channels import ChannelTerms
 from ledger.errors import ChannelNotFound
@@ -23,7 +25,7 @@ class ChannelSettings(Struct, frozen=True):
     """One configured channel. `base_url` is http(s)://host[:port][/path] without a slash at its end.
 
     `keys`: what we sign with and know the channel by, where it asks for more than a shared secret. `account`: by what
-    it knows us, `application` by what it knows our app.
+    it knows us, `application` by what it knows our app. `api_key` and `webhook_secret` are texts that it gave us.
     `connect_ms` bounds the connection, `read_ms` each wait for more bytes, `total_ms` the whole conversation.
     """
 
@@ -34,9 +36,14 @@ class ChannelSettings(Struct, frozen=True):
     keys: Keyring | None = None
     account: str = ""
     application: str = "wx0000000000000001"
+    api_key: str = ""
+    webhook_secret: str = ""
     connect_ms: int = 1_000
     read_ms: int = 2_000
     total_ms: int = 5_000
+
+    def __repr__(self) -> str:
+        return f"ChannelSettings({self.name!r}, {self.base_url!r}, …)"
 
     def __post_init__(self) -> None:
         address = urlsplit(self.base_url)
@@ -69,6 +76,16 @@ def _wechat_pay(settings: ChannelSettings) -> Channel:
     return WeChatPay(settings.name, _ring(settings), settings.secret, *ours, _now)
 
 
+def _coin_gateway(settings: ChannelSettings) -> Channel:
+    return CoinGateway(settings.name, settings.secret)
+
+
+def _stripe_payments(settings: ChannelSettings) -> Channel:
+    if not (settings.api_key and settings.webhook_secret):
+        raise ValueError(f"the channel {settings.name} needs the key and the secret that it was given")
+    return StripePayments(settings.name, settings.api_key, settings.webhook_secret)
+
+
 # A new kind of channel is one adapter file and one line here.
 ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
     "card_simulator": _card_simulator,
@@ -76,6 +93,8 @@ ADAPTERS: dict[str, Callable[[ChannelSettings], Channel]] = {
     "carrier": _carrier,
     "alipay": _alipay,
     "wechat_pay": _wechat_pay,
+    "coin_gateway": _coin_gateway,
+    "stripe_payments": _stripe_payments,
 }
 
 # Those that sign with key pairs.
@@ -96,7 +115,24 @@ def settings_of(terms: ChannelTerms, base_url: str, folder: Path) -> ChannelSett
     """A channel at this address with the key material in this folder, made by whoever comes first."""
     secret = secret_from_file(folder / f"{terms.name}.secret")
     keys = our_ring(folder, terms.name) if terms.adapter in KEYED else None
-    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys, terms.account)
+    texts = {name: _text_in(folder / f"{terms.name}.{name}") for name in ("api_key", "webhook_secret")}
+    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys, terms.account, **texts)
+
+
+def configured(channels: Iterable[ChannelTerms], simulator_url: str | None, folder: Path) -> "Registry":
+    """Those that are played by the simulator, and those that are real and have given us a key, in this folder."""
+    found: list[ChannelSettings] = []
+    for terms in channels:
+        if terms.simulated and simulator_url is not None:
+            found.append(settings_of(terms, f"{simulator_url}/{terms.name}", folder))
+        elif terms.base_url and _text_in(folder / f"{terms.name}.api_key"):
+            found.append(settings_of(terms, terms.base_url, folder))
+    return Registry(found)
+
+
+def _text_in(file: Path) -> str:
+    """What somebody wrote into this file; empty where there is none."""
+    return file.read_text().strip() if file.exists() else ""
 
 
 class Registry:

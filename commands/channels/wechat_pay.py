@@ -123,11 +123,9 @@ class Transaction(Struct, frozen=True):
         match self:
             # REFUND: it was paid, and at least a part was given back.
             case Transaction(
-                trade_state="SUCCESS" | "REFUND", transaction_id=str() as reference, success_time=datetime()
+                trade_state="SUCCESS" | "REFUND", transaction_id=str() as reference, success_time=datetime() as at
             ):
-                return Charged(
-                    reference, self.amount.total, self.amount.currency, None, self.success_time.astimezone(UTC)
-                )
+                return Charged(reference, self.amount.total, self.amount.currency, None, at.astimezone(UTC))
             case Transaction(trade_state="NOTPAY"):
                 # Only the answer to the order tells where the payer has to go: it has to be asked for again.
                 return NotFound()

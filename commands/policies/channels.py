@@ -34,10 +34,14 @@ class ChannelTerms(msgspec.Struct, frozen=True):
     contracts: bool = False
     payouts: bool = False
     prefunded: bool = False
+    returns_fee: bool = False
+    """Of what it kept for a charge it gives back as much as is refunded of it."""
     dispute_fee: int = 0
     payout_fee: int = 0
     settles_after_days: int = 1
     simulated: bool = True
+    base_url: str = ""
+    """Where a real one lives. It is spoken to once its key stands in `<name>.api_key`, in the folder of the channels."""
     by_rules_only: bool = False
     """It is tried only where routing rules name it, and never because it is listed here."""
 
@@ -100,6 +104,7 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         methods=("alipay",),
         fee_bps=60,
         adapter="alipay",
+        returns_fee=True,
         account="2021000000000001",
         currencies=("CNY",),
         voids=True,
@@ -112,6 +117,15 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         account="1900000001",
         currencies=("CNY",),
         voids=True,
+    ),
+    # Coins stay in custody until they are sold; nothing is sent back through the gateway.
+    ChannelTerms(
+        "coin_gateway",
+        methods=("coin",),
+        fee_bps=100,
+        adapter="coin_gateway",
+        voids=True,
+        refunds=False,
     ),
 )
 

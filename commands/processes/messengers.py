@@ -45,7 +45,8 @@ def address_of(recipient: str) -> tuple[Kind, str] | None:
     if "@" in recipient:
         fits = len(recipient) <= _LONGEST_EMAIL and _EMAIL.fullmatch(recipient)
         return ("email", recipient) if fits else None
-    digits = _BETWEEN_DIGITS.sub("", recipient)
+    # In `+49 (0)30` the zero is for callers from nearby.
+    digits = _BETWEEN_DIGITS.sub("", recipient.replace("(0)", "") if recipient.startswith("+") else recipient)
     return ("phone", digits) if _PHONE.fullmatch(digits) else None
 
 

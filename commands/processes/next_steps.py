@@ -106,7 +106,7 @@ def step_after(call: Call, verdict: Verdict) -> Step:
         case ActionRequired() if isinstance(call.request, Charge) or _asks_for_a_signature(call.request):
             # The payer's turn: his channel will call, and is asked from time to time whether he is done.
             return ask_again(call, record=None if call.last_answer == ACTION_REQUIRED else judged)
-        case ActionRequired() if isinstance(call.request, ConfirmCharge) and call.was == "sent":
+        case ActionRequired() if _tells_an_answer(call.request) and call.was == "sent":
             # Did the answer not come there, or was it wrong? Only the answer itself, once more, can tell.
             return send_again(call)
         case Authorized() if isinstance(call.request, Charge) and call.request.capture:
@@ -134,6 +134,10 @@ def step_after(call: Call, verdict: Verdict) -> Step:
 def _asks_for_a_signature(request: Errand) -> bool:
     """What carries the payer's answer ends with the channel's next question instead."""
     return isinstance(request, SignContract) and request.answer is None
+
+
+def _tells_an_answer(request: Errand) -> bool:
+    return isinstance(request, ConfirmCharge) or (isinstance(request, SignContract) and request.answer is not None)
 
 
 def _as_asked(request: Errand, verdict: Verdict) -> Verdict:

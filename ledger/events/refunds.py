@@ -61,7 +61,11 @@ class RefundUnanswered(Event, frozen=True, omit_defaults=True):
 
 
 class RefundSucceeded(Event, frozen=True, omit_defaults=True):
-    """The channel gave `amount` back to the payer; `to_wallet` more goes into the customer's wallet."""
+    """The channel gave `amount` back to the payer; `to_wallet` more goes into the customer's wallet.
+
+    `fee_back` of what the merchant had paid for a payment with `product` goes back to it, by its terms;
+    `channel_fee_back` of what the channel had kept comes back from it, by the contract with it.
+    """
 
     topic: ClassVar[str] = "refunds.succeeded.v1"
 
@@ -73,6 +77,37 @@ class RefundSucceeded(Event, frozen=True, omit_defaults=True):
     currency: str
     to_wallet: int = 0
     customer: str | None = None
+    product: str = ""
+    fee_back: int = 0
+    channel_fee_back: int = 0
+
+
+class RefundReturned(Event, frozen=True, omit_defaults=True):
+    """The payer's bank sent the refund back after it had succeeded: we owe the payer `amount` again."""
+
+    topic: ClassVar[str] = "refunds.returned.v1"
+
+    id: str
+    merchant: str
+    channel: str
+    channel_reference: str
+    amount: int
+    currency: str
+    group: str
+    message: str = ""
+
+
+class RefundPaidByBank(Event, frozen=True, omit_defaults=True):
+    """A refund that had come back reached the payer by a bank transfer out of the client money."""
+
+    topic: ClassVar[str] = "refunds.paid_by_bank.v1"
+
+    id: str
+    merchant: str
+    bank_account: str
+    amount: int
+    currency: str
+    reference: str = ""
 
 
 class RefundFailed(Event, frozen=True, omit_defaults=True):

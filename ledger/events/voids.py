@@ -79,3 +79,5 @@ class PaymentRevoked(Event, frozen=True, omit_defaults=True):
     tax: int = 0
     invoiced: bool = False
     subsidy: int = 0
+    short: int = 0
+    """What of it the merchant has had already, and owes from here on."""

@@ -7,15 +7,17 @@ from msgspec.structs import replace
 from ledger.events.event import Recorded
 from ledger.events.refunds import (
     RefundFailed,
+    RefundPaidByBank,
     RefundPaidToCredit,
     RefundPaidToWallet,
     RefundRequested,
+    RefundReturned,
     RefundSucceeded,
     RefundUnanswered,
     RefundUnapplied,
 )
 from ledger.evolving.payments import Evolvers
-from ledger.payment import FAILED, SUCCEEDED, GivenBackUnasked, Payment, Refund
+from ledger.payment import FAILED, FAILED_AFTER_SUCCESS, PAID_ELSEWHERE, SUCCEEDED, GivenBackUnasked, Payment, Refund
 
 
 def with_refund(payment: Payment, name: str, recorded: Recorded, change: Callable[[Refund], Refund]) -> Payment:
@@ -68,9 +70,26 @@ def unanswered(payment: Payment, event: RefundUnanswered, recorded: Recorded) ->
 
 def succeeded(payment: Payment, event: RefundSucceeded, recorded: Recorded) -> Payment:
     def change(refund: Refund) -> Refund:
-        return replace(refund, status=SUCCEEDED, reference=event.channel_reference)
+        return replace(
+            refund,
+            status=SUCCEEDED,
+            reference=event.channel_reference,
+            fee_back=event.fee_back,
+            channel_fee_back=event.channel_fee_back,
+        )
 
     return with_refund(payment, event.id, recorded, change)
+
+
+def returned(payment: Payment, event: RefundReturned, recorded: Recorded) -> Payment:
+    def change(refund: Refund) -> Refund:
+        return replace(refund, status=FAILED_AFTER_SUCCESS, group=event.group)
+
+    return with_refund(payment, event.id, recorded, change)
+
+
+def paid_by_bank(payment: Payment, event: RefundPaidByBank, recorded: Recorded) -> Payment:
+    return with_refund(payment, event.id, recorded, lambda one: replace(one, status=PAID_ELSEWHERE, group=None))
 
 
 def failed(payment: Payment, event: RefundFailed, recorded: Recorded) -> Payment:
@@ -92,6 +111,8 @@ EVOLVERS: Evolvers = {
     RefundPaidToCredit: paid_at_once,
     RefundUnanswered: unanswered,
     RefundSucceeded: succeeded,
+    RefundReturned: returned,
+    RefundPaidByBank: paid_by_bank,
     RefundFailed: failed,
     RefundUnapplied: unapplied,
 }

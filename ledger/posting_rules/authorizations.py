@@ -8,6 +8,8 @@ from ledger.chart import (
     authorized_contra,
     channel_fee,
     channel_receivable,
+    merchant_pending,
+    merchant_receivable,
     subsidy,
     wallet_available,
     wallet_frozen,
@@ -65,8 +67,13 @@ def taken_back(event: PaymentRevoked) -> tuple[Posting, ...]:
 
 
 def revoked(event: PaymentRevoked) -> JournalEntry:
-    """B10. What is held again is memo again."""
-    return entry_of(*taken_back(event), *memo(event.channel, event.reopened, event.currency))
+    """B10 and K2. What is held again is memo again; what its merchant has had already is his debt."""
+    return entry_of(
+        *taken_back(event),
+        debit(debts(event.product, event.merchant, event.currency), event.short, event.currency),
+        credit(sales(event.product, event.merchant, event.currency), event.short, event.currency),
+        *memo(event.channel, event.reopened, event.currency),
+    )
 
 
 def frozen(event: PaymentFrozenInWallet) -> JournalEntry:

@@ -1,14 +1,17 @@
 """Refunds: accepted, given back, refused, or paid into a wallet or a credit line.
 
-Rows B1, B2, B3, B5, F5, G4 and J1's mirror of the table of events; of a foreign payment with both sides of I1.
+Rows B1 to B3, B5 to B9, F5, G4 and J1's mirror of the table of events; of a foreign payment with both sides of I1.
 """
 
 from ledger.chart import (
     agency_balance,
+    bank_client,
+    channel_fee,
     channel_receivable,
     credit_principal,
     fx_position,
     merchant_available,
+    merchant_fee,
     merchant_pending,
     merchant_receivable,
     refund_in_transit,
@@ -18,9 +21,11 @@ from ledger.chart import (
 )
 from ledger.events.refunds import (
     RefundFailed,
+    RefundPaidByBank,
     RefundPaidToCredit,
     RefundPaidToWallet,
     RefundRequested,
+    RefundReturned,
     RefundSucceeded,
     RefundUnapplied,
 )
@@ -74,12 +79,35 @@ def requested(event: RefundRequested) -> JournalEntry:
 
 
 def succeeded(event: RefundSucceeded) -> JournalEntry:
-    """B3: the channel will net it from a settlement. The wallet's part of a mixed payment is F5."""
+    """B3: the channel will net it from a settlement. The wallet's part of a mixed payment is F5.
+
+    B8: what the merchant gets back of its fee. B9: what the channel gives back of its own.
+    """
     whole = event.amount + event.to_wallet
     return entry_of(
         debit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
         credit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
         credit(wallet_available(event.customer or "", event.currency), event.to_wallet, event.currency),
+        debit(merchant_fee(event.product, event.currency), event.fee_back, event.currency),
+        credit(merchant_pending(event.merchant, event.currency), event.fee_back, event.currency),
+        debit(channel_receivable(event.channel, event.currency), event.channel_fee_back, event.currency),
+        credit(channel_fee(event.channel, event.currency), event.channel_fee_back, event.currency),
+    )
+
+
+def returned(event: RefundReturned) -> JournalEntry:
+    """B6: we owe it to the payer again, and the merchant does not have it back by itself."""
+    return entry_of(
+        debit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
+        credit(refund_in_transit(event.merchant, event.currency), event.amount, event.currency),
+    )
+
+
+def paid_by_bank(event: RefundPaidByBank) -> JournalEntry:
+    """B7."""
+    return entry_of(
+        debit(refund_in_transit(event.merchant, event.currency), event.amount, event.currency),
+        credit(bank_client(event.bank_account, event.currency), event.amount, event.currency),
     )
 
 
@@ -126,6 +154,8 @@ def unapplied(event: RefundUnapplied) -> JournalEntry:
 ENTRY_RULES: Rules = {
     RefundRequested: requested,
     RefundSucceeded: succeeded,
+    RefundReturned: returned,
+    RefundPaidByBank: paid_by_bank,
     RefundFailed: failed,
     RefundPaidToWallet: paid_to_wallet,
     RefundPaidToCredit: paid_to_credit,

@@ -1,6 +1,9 @@
 """Connections: how every part of the service reaches PostgreSQL, with which role, and how long it waits."""
 
+import select
+import time
 from typing import Any, LiteralString
+from weakref import WeakKeyDictionary
 
 import msgspec
 from psycopg import AsyncConnection, Connection, sql
@@ -12,6 +15,7 @@ APPLICATION_ROLE = "ledger_app"
 _STATEMENT_TIMEOUT_MS = 5_000
 _LOCK_TIMEOUT_MS = 2_000
 _IDLE_IN_TRANSACTION_MS = 10_000
+_ASKED_AGAIN_AFTER_S = 1.0
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -61,9 +65,28 @@ class Database(msgspec.Struct, frozen=True):
             # to know that the database is back.
             reconnect_timeout=1.0,
             kwargs={**self.connection_kwargs, "autocommit": True},
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
         )
+
+
+# When a connection was last asked whether it lives, on the monotonic clock.
+_asked_at: WeakKeyDictionary[AsyncConnection[Any], float] = WeakKeyDictionary()
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """Raise for a connection that is dead, before it is handed out.
+
+    The server is asked only now and then, for each time costs as much as a short question. In between its silence is
+    enough: a server that goes away closes the connection, and then there is something to be read from it.
+    """
+    silent = select.poll()
+    silent.register(connection.fileno(), select.POLLIN)
+    now = time.monotonic()
+    if now - _asked_at.get(connection, -_ASKED_AGAIN_AFTER_S) < _ASKED_AGAIN_AFTER_S and not silent.poll(0):
+        return
+    await AsyncConnectionPool.check_connection(connection)
+    _asked_at[connection] = now
 
 
 def in_book(statement: LiteralString, book: str) -> sql.Composed:

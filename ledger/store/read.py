@@ -1,6 +1,6 @@
 """Read: the log as it was written, and accounts as they stand; asynchronous, because only answers wait for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -20,6 +20,12 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
   FROM {schema}.events
  WHERE originator_id = %s
  ORDER BY originator_version
+"""
+_BEYOND: LiteralString = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.notification_id, e.recorded_at, e.metadata
+  FROM unnest(%s::text[], %s::bigint[]) AS wanted (stream, seen)
+  JOIN {schema}.events AS e ON e.originator_id = wanted.stream AND e.originator_version > wanted.seen
+ ORDER BY e.originator_id, e.originator_version
 """
 _EVENT: LiteralString = """
 SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
@@ -82,6 +88,14 @@ MOST_LOOKED_AT = 50_000
 async def stream(connection: AsyncConnection[Any], book: str, name: str) -> list[Recorded]:
     """All events of a stream, oldest first; an empty list for a stream that has none."""
     return await _read(connection, _STREAM, book, (name,))
+
+
+async def beyond(connection: AsyncConnection[Any], book: str, seen: Mapping[str, int]) -> dict[str, list[Recorded]]:
+    """What streams hold beyond these versions, oldest first; a stream that holds nothing more is left out."""
+    found: dict[str, list[Recorded]] = {}
+    for one in await _read(connection, _BEYOND, book, (list(seen), list(seen.values()))):
+        found.setdefault(one.stream, []).append(one)
+    return found
 
 
 async def event(connection: AsyncConnection[Any], book: str, stream_name: str, version: int) -> Recorded | None:

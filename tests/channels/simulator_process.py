@@ -105,6 +105,11 @@ class SimulatorProcess:
     def set_faults(self, *rules: dict[str, Any], seed: int = 1, channel: str | None = None) -> None:
         self._operator("PUT", f"/{channel or self.channels[0]}/faults", {"seed": seed, "rules": rules})
 
+    def faults(self, channel: str | None = None) -> list[dict[str, Any]]:
+        """The rules of its plan, how many requests each has matched (`seen`) and how often it has fired."""
+        rules: list[dict[str, Any]] = self._operator("GET", f"/{channel or self.channels[0]}/faults")["rules"]
+        return rules
+
     def control(self, path: str, content: object = None) -> dict[str, Any]:
         """What the payer, a bank, or time does: `control("charges/pay_…-1/approve")`."""
         return self._operator("POST", f"/control/{path}", {} if content is None else content)

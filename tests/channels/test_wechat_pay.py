@@ -121,7 +121,8 @@ TABLE: list[tuple[str, ChannelRequest, int, dict[str, object] | None, Verdict]] 
     ("another refund", REFUND, 200, refund("SUCCESS", out_refund_no="ref_7-2"), NO_ANSWER),
     ("too much", REFUND, 400, no("INVALID_REQUEST"), RefundDeclined("integration", "INVALID_REQUEST", "不行", False)),
     ("asked: given back", REFUND_ASKED, 200, refund("SUCCESS"), REFUNDED),
-    ("asked: not given back", REFUND_ASKED, 200, refund("CLOSED"), RefundDeclined("generic_decline", "CLOSED", "", False)),
+    ("asked: not given back", REFUND_ASKED, 200, refund("CLOSED"),
+     RefundDeclined("generic_decline", "CLOSED", "", False)),
     ("asked: nowhere to put it", REFUND_ASKED, 200, refund("ABNORMAL"),
      RefundDeclined("account_invalid", "ABNORMAL", "", True)),
     ("asked: it came back", REFUND_ASKED, 200, refund("ABNORMAL", success_time=IN_CHINA),
@@ -217,7 +218,7 @@ def test_an_order_is_signed_like_this() -> None:
 
 
 def test_each_thing_that_is_asked_has_a_nonce_of_its_own() -> None:
-    asked = [ORDER, QUERY, CLOSE, REFUND, REFUND_ASKED]
+    asked: list[ChannelRequest] = [ORDER, QUERY, CLOSE, REFUND, REFUND_ASKED]
     nonces = {re.findall(r'nonce_str="(\w+)"', CHANNEL.to_wire(each).headers["authorization"])[0] for each in asked}
     assert len(nonces) == len(asked)
 

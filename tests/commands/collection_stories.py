@@ -1,4 +1,4 @@
-"""What the stories about collection begin with: a principal with terms, orders that are paid to it, a signed contract."""
+"""What the stories about collection and fees begin with: a principal, orders that are paid to it, terms with tax."""
 
 from commands.channels.channel import ActionRequired, ContractSigned
 from commands.contract_results import RecordContractResult
@@ -29,8 +29,8 @@ TAXED = CreateMerchant("taxed", "Taxed", FeeTerms(200, 10, tax_bps=2_000), "EUR"
 INVOICED = CreateMerchant("gross", "Gross", FeeTerms(200, 10, tax_bps=2_000, invoiced=True), "EUR")
 
 
-def collect(name: str = "pay_1", amount: int = 6_000, currency: str = "EUR", capture: str = "automatic") -> CreatePayment:
-    return CreatePayment(name, "water", amount, currency, "agency_pay", CARD, "bill-1", capture=capture)
+def collect(name: str = "pay_1", amount: int = 6_000, currency: str = "EUR") -> CreatePayment:
+    return CreatePayment(name, "water", amount, currency, "agency_pay", CARD, "bill-1")
 
 
 def by_contract(name: str = "pay_1", amount: int = 3_000, merchant: str = "water") -> CreatePayment:

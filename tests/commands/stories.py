@@ -10,6 +10,7 @@ from commands.top_ups import RecordTopUpResult, RequestTopUp
 from ledger.declines import WAITING
 from ledger.events.merchants import FeeTerms
 from ledger.events.payments import Method, PaymentRouted
+from ledger.events.receipts import ReceiptReturnRequested
 from tests.commands.given import NOON
 
 CHANNEL = "card_simulator"
@@ -80,6 +81,17 @@ PAID_FROM_WALLET: tuple[Command, ...] = (*PARTIES, *topped_up(10_000), from_wall
 
 def refund(amount: int | None = None, payment: str = "pay_1") -> RequestRefund:
     return RequestRefund(payment, amount, "returned")
+
+
+def going_back(
+    amount: int = 6_000,
+    reference: str = "ch_1",
+    because: str = "the payment is failed already",
+    attempt: str = "pay_1-1",
+    channel: str = CHANNEL,
+) -> ReceiptReturnRequested:
+    """What came for nothing goes back by itself."""
+    return ReceiptReturnRequested("ret_1-1", 1, "pay_1", "acme", attempt, channel, reference, amount, "EUR", because)
 
 
 def refund_result(number: int, verdict: Verdict) -> RecordRefundResult:

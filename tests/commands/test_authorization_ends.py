@@ -58,6 +58,7 @@ from tests.commands.stories import (
     ANN,
     CHANNEL,
     DECLINED,
+    IN_TRANSIT,
     MERCHANT,
     PAID_BY_CARD,
     PARTIES,
@@ -224,7 +225,7 @@ def test_the_channel_may_let_go_before_its_time() -> None:
 def test_a_charge_after_the_end_is_kept_apart() -> None:
     story = given(*HELD, IN_A_WEEK, expire)
     story.when(attempt_of("pay_1", charged())).answered(effect="unapplied")
-    assert (stands(story), story.balance(UNAPPLIED)) == (("expired", 0, 0), 6_000)
+    assert (stands(story), story.balance(UNAPPLIED), story.balance(IN_TRANSIT)) == (("expired", 0, 0), 0, 6_000)
 
 
 # --- in a wallet ----------------------------------------------------------------------------------------------------

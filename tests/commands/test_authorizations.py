@@ -54,14 +54,15 @@ from tests.commands.stories import (
     CHANNEL,
     CHANNEL_FEE,
     DECLINED,
+    IN_TRANSIT,
     MERCHANT,
     PAID_BY_CARD,
     PARTIES,
     RECEIVABLE,
-    UNAPPLIED,
     attempt_of,
     by_card,
     charged,
+    going_back,
     refund,
 )
 
@@ -336,9 +337,10 @@ def test_a_capture_that_succeeds_after_all_takes_what_is_still_open() -> None:
 def test_a_capture_that_succeeds_after_its_amount_was_let_go_is_kept_apart() -> None:
     story = given(*HELD, capture(4_000), capture_result(1, CHANGE_DECLINED), cancel, void_result(1, changed(6_000)))
     story.when(capture_result(1, changed(4_000))).then(
-        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ca_1", 4_000, "EUR", 24, "the capture has failed already")
+        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ca_1", 4_000, "EUR", 24, "the capture has failed already"),
+        going_back(4_000, "ca_1", "the capture has failed already"),
     ).answered(effect="unapplied")
-    assert (stands(story), story.balance(UNAPPLIED)) == (("canceled", 0, 0), 4_000)
+    assert (stands(story), story.balance(IN_TRANSIT)) == (("canceled", 0, 0), 4_000)
     story.when(capture_result(1, changed(4_000))).then().answered(effect="duplicate")
 
 

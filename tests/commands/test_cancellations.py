@@ -39,6 +39,7 @@ from tests.commands.given import NOON, Story, given
 from tests.commands.stories import (
     CHANNEL,
     DECLINED,
+    IN_TRANSIT,
     MERCHANT,
     PAID_BY_CARD,
     PAID_FROM_WALLET,
@@ -48,6 +49,7 @@ from tests.commands.stories import (
     attempt_of,
     by_card,
     charged,
+    going_back,
 )
 
 HALF_PAST = NOON + timedelta(minutes=30)
@@ -160,10 +162,11 @@ def test_a_decline_that_is_quicker_than_the_word_of_the_closing_cancels_as_well(
 def test_a_success_after_it_was_canceled_is_kept_apart() -> None:
     story = given(*ASKED, CANCEL, told(CLOSED))
     story.when(attempt_of("pay_1", charged())).then(
-        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_1", 6_000, "EUR", 36, "the payment is canceled already")
+        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_1", 6_000, "EUR", 36, "the payment is canceled already"),
+        going_back(because="the payment is canceled already"),
     ).answered(effect="unapplied")
     story.when(attempt_of("pay_1", charged())).then().answered(effect="duplicate")
-    assert (shown(story).status, story.balance(UNAPPLIED), story.balance(MERCHANT)) == ("canceled", 6_000, 0)
+    assert (shown(story).status, story.balance(IN_TRANSIT), story.balance(MERCHANT)) == ("canceled", 6_000, 0)
 
 
 @pytest.mark.parametrize(

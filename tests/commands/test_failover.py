@@ -24,7 +24,7 @@ from ledger.events.payments import (
 )
 from ledger.payment_views import PaymentView, payment_view
 from tests.commands.given import NOON, Story, given
-from tests.commands.stories import CHANNEL, OTHER_CHANNEL, PARTIES, by_card, charged
+from tests.commands.stories import CHANNEL, OTHER_CHANNEL, PARTIES, by_card, charged, going_back
 
 A, B = CHANNEL, OTHER_CHANNEL
 PAID_AT_B = PaymentCaptured("pay_1-2", B, "ch_2", "acme", "quick_pay", 6_000, "EUR", fee=130, channel_fee=54)
@@ -171,7 +171,8 @@ def test_of_two_successes_the_first_counts_and_the_second_is_kept_apart() -> Non
     story = given(*PARTIES, by_card(), said(1, A, no("try_again")), said(1, A, charged(reference="ch_1")))
     assert shown(story).status == "succeeded"
     story.when(said(2, B, charged(reference="ch_2"))).then(
-        PaymentReceiptUnapplied("pay_1-2", B, "ch_2", 6_000, "EUR", 54, "the payment is paid already")
+        PaymentReceiptUnapplied("pay_1-2", B, "ch_2", 6_000, "EUR", 54, "the payment is paid already"),
+        going_back(reference="ch_2", because="the payment is paid already", attempt="pay_1-2", channel=B),
     )
     assert shown(story).amount_captured == 6_000
 

@@ -18,6 +18,7 @@ from ledger.errors import (
     QuoteMismatch,
     QuoteUnknown,
     QuoteUsed,
+    RateInvalid,
     RateUnknown,
 )
 from ledger.events.payments import PaymentAttemptInitiated, PaymentCreated
@@ -80,7 +81,7 @@ def test_yesterday_s_rate_is_good_and_an_old_one_is_none() -> None:
 
 @pytest.mark.parametrize("rate", ["0", "0.0", "1,5", "-1", "1e3", "1.2.3", "", "1.", "1.1234567890123"])
 def test_what_is_no_rate(rate: str) -> None:
-    given().when(SetRate("EUR", "USD", rate, "x")).refused(FieldInvalid, "/rate")
+    given().when(SetRate("EUR", "USD", rate, "x")).refused(RateInvalid, "/rate")
 
 
 def test_what_is_no_pair() -> None:

@@ -78,7 +78,7 @@ def test_what_nobody_knows_stays_frozen() -> None:
 def test_a_success_after_the_refusal_keeps_the_card_s_part_apart_and_the_wallet_free() -> None:
     story = given(*WITH_A_WALLET, mixed(), attempt_of("pay_1", DECLINED), attempt_of("pay_1", charged(4_000)))
     assert wallet(story) == (10_000, 0)
-    assert story.balance(UNAPPLIED) == 4_000
+    assert (story.balance(UNAPPLIED), story.balance(IN_TRANSIT)) == (0, 4_000)
 
 
 def test_more_than_the_wallet_holds_is_refused_and_no_card_is_asked() -> None:

@@ -20,6 +20,7 @@ from commands.closings import RecordClosingResult
 from commands.confirmations import ConfirmPayment, RecordConfirmationResult
 from commands.envelope import Command
 from commands.top_ups import RecordTopUpResult, RequestTopUp
+from ledger.events.refunds import RefundUnapplied
 from ledger.payment import CANCELED, EXPIRED, FAILED, SUCCEEDED
 from ledger.payment_state import fold
 from ledger.payment_views import payment_view
@@ -122,15 +123,19 @@ def test_in_any_order_the_books_balance_and_nobody_gets_back_more_than_was_captu
 
     # Each sub-ledger is the sum of what its payments say.
     parts = [part for payment in payments if payment for part in payment.refunds if part.channel]
-    in_transit = sum(part.amount for part in parts if part.status not in FINAL)
+    going_back = sum(one.amount for payment in payments if payment for one in payment.receipts)
+    in_transit = sum(part.amount for part in parts if part.status not in FINAL) + going_back
     given_back = sum(part.amount for part in parts if part.status == SUCCEEDED)
+    unasked = {(one.subject, one.reference) for payment in payments if payment for one in payment.unasked}
+    said = [recorded.event for recorded in story.log if isinstance(recorded.event, RefundUnapplied)]
     suspense = sum(part.amount * len(part.unapplied) for part in parts)
+    suspense += sum(one.amount for one in said if (one.id, one.channel_reference) in unasked)
     assert (story.balance(IN_TRANSIT), story.balance(SUSPENSE)) == (in_transit, suspense)
     received = story.balance(RECEIVABLE) + story.balance(CHANNEL_FEE) + given_back + suspense
     assert received % AMOUNT == 0
     taken_by_channel = sum(payment.captured for payment in payments if payment and payment.attempts)
     topped = story.balance(ANN) - sum(part.amount for p in payments if p for part in p.refunds if not part.channel)
-    assert received == AMOUNT + taken_by_channel + topped + story.balance(UNAPPLIED)
+    assert received == AMOUNT + taken_by_channel + topped + story.balance(UNAPPLIED) + going_back
     assert story.balance(MERCHANT) >= 0
     assert story.balance(MERCHANT_DEBT) >= 0
 

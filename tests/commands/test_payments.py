@@ -52,18 +52,19 @@ from tests.commands.stories import (
     CARD,
     CHANNEL,
     DECLINED,
+    IN_TRANSIT,
     MERCHANT,
     PAID_BY_CARD,
     PARTIES,
     PATIENCE,
     RECEIVABLE,
     ROUTED,
-    UNAPPLIED,
     WALLET,
     attempt_of,
     by_card,
     charged,
     from_wallet,
+    going_back,
     topped_up,
 )
 
@@ -271,9 +272,10 @@ def test_the_same_success_again_has_no_second_effect() -> None:
 def test_a_success_after_the_failure_is_kept_apart() -> None:
     story = given(*PARTIES, by_card(), attempt_of("pay_1", DECLINED))
     story.when(attempt_of("pay_1", charged())).then(
-        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_1", 6_000, "EUR", 36, "the payment is failed already")
+        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_1", 6_000, "EUR", 36, "the payment is failed already"),
+        going_back(),
     ).answered(effect="unapplied")
-    assert (story.balance(UNAPPLIED), story.balance(RECEIVABLE), story.balance(MERCHANT)) == (6_000, 5_964, 0)
+    assert (story.balance(IN_TRANSIT), story.balance(RECEIVABLE), story.balance(MERCHANT)) == (6_000, 5_964, 0)
     assert (shown(story).status, shown(story).attempts[0].status) == ("failed", "unapplied")
     story.when(attempt_of("pay_1", charged())).then().answered(effect="duplicate")
     story.when(attempt_of("pay_1", DECLINED)).then().answered(effect="ignored")
@@ -282,9 +284,10 @@ def test_a_success_after_the_failure_is_kept_apart() -> None:
 def test_a_second_success_is_kept_apart() -> None:
     story = given(*PAID_BY_CARD)
     story.when(attempt_of("pay_1", charged(reference="ch_2"))).then(
-        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_2", 6_000, "EUR", 36, "the payment is paid already")
+        PaymentReceiptUnapplied("pay_1-1", CHANNEL, "ch_2", 6_000, "EUR", 36, "the payment is paid already"),
+        going_back(reference="ch_2", because="the payment is paid already"),
     ).answered(effect="unapplied")
-    assert (story.balance(UNAPPLIED), story.balance(MERCHANT)) == (6_000, 5_870)
+    assert (story.balance(IN_TRANSIT), story.balance(MERCHANT)) == (6_000, 5_870)
     assert (shown(story).status, shown(story).amount_captured) == ("succeeded", 6_000)
     story.when(attempt_of("pay_1", charged(reference="ch_2"))).then().answered(effect="duplicate")
 

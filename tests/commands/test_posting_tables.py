@@ -99,15 +99,6 @@ ROWS: dict[str, Row] = {
         (*PAID_BY_CARD, refund(), refund_result(1, REFUND_DECLINED)),
         {("sys:2210:acme:eur", "D", 6_000), ("sys:2110:acme:eur", "C", 5_870), ("sys:1210:acme:eur", "C", 130)},
     ),
-    "J1 and A6: a success after the failure": (
-        (*PARTIES, by_card(), attempt_of("pay_1", DECLINED), attempt_of("pay_1", charged())),
-        {
-            ("sys:1110:card_simulator:eur", "D", 6_000),
-            ("sys:2310:card_simulator:eur", "C", 6_000),
-            ("sys:5010:card_simulator:eur", "D", 36),
-            ("sys:1110:card_simulator:eur", "C", 36),
-        },
-    ),
     "A2: the channel holds money": (
         HELD,
         {("sys:9010:card_simulator:eur", "D", 6_000), ("sys:9019:card_simulator:eur", "C", 6_000)},
@@ -185,15 +176,6 @@ ROWS: dict[str, Row] = {
             ("sys:2010:ann:eur", "C", 2_000),
             ("sys:2110:acme:eur", "D", 90),
             ("sys:4010:balance_pay:eur", "C", 90),
-        },
-    ),
-    "J4 and A6: a second success": (
-        (*PAID_BY_CARD, attempt_of("pay_1", charged(reference="ch_2"))),
-        {
-            ("sys:1110:card_simulator:eur", "D", 6_000),
-            ("sys:2310:card_simulator:eur", "C", 6_000),
-            ("sys:5010:card_simulator:eur", "D", 36),
-            ("sys:1110:card_simulator:eur", "C", 36),
         },
     ),
     "J1 the other way round: a refund that succeeded after it failed": (

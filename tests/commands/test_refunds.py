@@ -200,11 +200,21 @@ def test_a_second_success_of_one_refund_is_kept_apart() -> None:
 
 @pytest.mark.parametrize(
     ("name", "channel"),
-    [("ref_1-1", "another"), ("ref_1-2", CHANNEL), ("ref_2-1", CHANNEL), ("ref_1", CHANNEL), ("pay_1-1", CHANNEL)],
+    [("ref_1-1", "another"), ("ref_1-2", "another"), ("ref_2-1", CHANNEL), ("ref_1", CHANNEL), ("pay_1-1", CHANNEL)],
 )
 def test_a_channel_speaks_for_what_was_sent_to_it_and_for_nothing_else(name: str, channel: str) -> None:
     story = given(*PAID_BY_CARD, refund())
     story.when(RecordRefundResult(name, channel, refunded())).refused(RefundNotFound, refund=name)
+
+
+def test_what_the_channel_gave_back_unasked_is_in_suspense_and_its_id_is_taken() -> None:
+    story = given(*PAID_BY_CARD)
+    story.when(refund_result(1, refunded(2_000))).then(
+        RefundUnapplied("ref_1-1", CHANNEL, "re_1", 2_000, "EUR", "nobody here asked for it")
+    ).answered(effect="unapplied")
+    story.when(refund_result(1, refunded(2_000))).then().answered(effect="duplicate")
+    assert (story.balance(SUSPENSE), story.balance(MERCHANT)) == (2_000, 5_870)
+    story.when(refund(1_000)).answered(202, id="ref_1-2")
 
 
 def test_no_channel_speaks_for_a_refund_to_a_wallet() -> None:

@@ -21,12 +21,12 @@ from ledger.errors import (
     ChangeUnderWay,
     ExpiryInPast,
     FieldInvalid,
-    SelfApproval,
     PaymentStateInvalid,
     ReviewNotDue,
     ReviewNotFound,
     ReviewNotOpen,
     RiskListEntryNotFound,
+    SelfApproval,
 )
 from ledger.events.authorizations import CaptureRequested
 from ledger.events.event import Event

@@ -20,6 +20,7 @@ from ledger.events.authorizations import AuthorizationIncremented
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCaptured, PaymentCreated, PaymentReceiptUnapplied
 from ledger.events.payouts import PayoutPaid, PayoutReturned, PayoutReturnUnapplied, PayoutUnapplied
+from ledger.events.receipts import ReceiptReturned, ReceiptReturnFailed
 from ledger.events.refunds import RefundSucceeded, RefundUnapplied
 from ledger.events.repayments import RepaymentReceiptUnapplied, RepaymentRequested, RepaymentSucceeded
 from ledger.events.top_ups import TopUpReceiptUnapplied, TopUpRequested, TopUpSucceeded
@@ -114,7 +115,9 @@ def _move_of(stream: str, event: Event, channels: Mapping[str, str]) -> Iterator
             yield Moved(channels[event.id], stream, "in", event.amount, event.currency)
         case RepaymentReceiptUnapplied():
             yield Moved(event.channel, stream, "in", event.amount, event.currency)
-        case RefundSucceeded() | RefundUnapplied() | PaymentRevoked():
+        case ReceiptReturnFailed() if event.bounced:
+            yield Moved(event.channel, stream, "in", event.amount, event.currency)
+        case RefundSucceeded() | RefundUnapplied() | PaymentRevoked() | ReceiptReturned():
             yield Moved(event.channel, stream, "out", event.amount, event.currency)
         case PayoutPaid() | PayoutUnapplied():
             yield Moved(event.channel, stream, "paid_out", event.amount, event.currency)

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 
 from commands.channels.simulator.conduct import CODE
+from tests.faults.two_channels_plan import LATE_SUCCESS
 from tests.journeys.caller import Caller, Reply, at_once, fresh
 from tests.journeys.service import Service
 
@@ -78,7 +79,7 @@ class Shopper:
         return found
 
     def _body(self, number: int, chance: random.Random, currency: str, way: str) -> Json:
-        tokens = {"sent to a page": "tok_redirect", "told a code": "tok_sms", "a late success": "tok_try_again_later"}
+        tokens = {"sent to a page": "tok_redirect", "told a code": "tok_sms", "a late success": LATE_SUCCESS}
         body: Json = {
             "merchant": self.shops[currency],
             "amount": chance.randrange(300, 20_000),

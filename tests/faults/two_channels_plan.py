@@ -11,6 +11,8 @@ Rule = dict[str, Any]
 
 CARDS = ("card_simulator", "card_simulator_b")
 OTHERS = ("bank_redirect", "carrier")
+# Declined by each channel, and taken by some of them a while later.
+LATE_SUCCESS = "tok_try_again_later"
 _ERRANDS = ("charge", "capture", "void", "refund")
 _QUESTIONS = ("query_charge", "query_change", "query_refund")
 
@@ -56,7 +58,12 @@ _DECISIONS: dict[str, list[tuple[str, int, int | None]]] = {
 def plan_of(channel: str) -> list[Rule]:
     """What this channel does wrong."""
     errands = _ERRANDS if channel in CARDS else ("charge", "void", "refund")
-    return [*_of_errands(errands), *_of_confirmations(), *_of_questions()]
+    return [_told_of_late_successes(), *_of_errands(errands), *_of_confirmations(), *_of_questions()]
+
+
+def _told_of_late_successes() -> Rule:
+    """Nobody asks about what was declined: only a message, or a settlement, tells that it succeeded after all."""
+    return {"match": {"operation": "charge", "token": LATE_SUCCESS}, "fault": "duplicate_callback"}
 
 
 def _of_errands(errands: tuple[str, ...]) -> Iterator[Rule]:

@@ -77,7 +77,8 @@ def undecided(log: list[Recorded]) -> list[str]:
 
 def judge_channels(log: list[Recorded], simulator_url: str) -> None:
     """The books of every channel and ours name the same money, payment by payment, and nothing was done twice."""
-    assert differences(log, read_channels(simulator_url)) == []
+    unlike = differences(log, read_channels(simulator_url))
+    assert not unlike, unlike
     unapplied = [fact.event for fact in log if isinstance(fact.event, UNAPPLIED)]
     assert not unapplied, "a channel did something twice"
 

@@ -54,5 +54,25 @@ def furnish(caller: Caller) -> None:
         caller.move("cash", name, 1_000_000).done()  # So that none of them can be closed.
     terms = {"fee": {"percent_bps": 150, "fixed": 25}, "settlement_currency": "EUR"}
     caller.post("/merchants", {"id": "shop", "name": "The shop", **terms}).done()
-    caller.post("/customers", {"id": "ann", "name": "Ann"}).done()
-    caller.post("/customers/ann/wallets", {"currency": "EUR"}).done()
+    at_once = {"days": 0, "payout_fee": 0, "approve_above": 50_000}
+    caller.post("/merchants", {"id": "kiosk", "name": "The kiosk", **terms, "settlement": at_once}).done()
+    caller.post("/merchants", {"id": "yuan", "name": "Yuan", **terms, "settlement_currency": "CNY"}).done()
+    for name in ("ann", "bob"):
+        caller.post("/customers", {"id": name, "name": name.title()}).done()
+        caller.post(f"/customers/{name}/wallets", {"currency": "EUR"}).done()
+        caller.post(f"/wallets/{name}/EUR/top-ups", {"amount": 5_000_000, "method": {"type": "card"}}).done()
+    for unit in ("USD", "BTC", "USDC"):
+        caller.post("/fx/rates", {"from": unit, "to": "EUR", "rate": "1.25", "source": "stranger"}).done()
+    caller.post("/principals", {"id": "payroll", "name": "Payroll services"}).done()
+    card = {"amount": 900_000, "currency": "EUR", "product": "quick_pay", "method": {"type": "card"}}
+        "merchant": "shop",
+        "amount": 900_000,
+        "currency": "EUR",
+        "product": "quick_pay",
+        "method": {"type": "card"},
+    }
+    for merchant in ("shop", "kiosk"):
+        caller.post("/payments", {**card, "merchant": merchant, "order_reference": f"stock-{merchant}"}).done()
+    caller.post("/merchants/kiosk/releases", {}).done(200)
+    line = {"currency": "EUR", "limit": 5_000_000, "interest_bps_per_month": 150}
+    caller.post("/customers/ann/credit-lines", line).done()

@@ -11,10 +11,8 @@ LAST_ROW = 117
 NOT_HERE = {
     72: "back-dating into an open period needs no scope of its own here",
     82: "nothing takes an expected version: limits are judged when an entry is written",
-    106: "no webhooks of ours yet, so no addresses of callers",
     109: "no chains: an atomic batch is one (rows 107 and H1)",
     111: "accounts have no hierarchy",
-    112: "nothing is exchanged: an entry states both sides (B2)",
     113: "no proofs yet",
     116: "no erasure yet",
 }

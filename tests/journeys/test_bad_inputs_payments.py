@@ -87,7 +87,7 @@ TO_REFUSE = [
 @pytest.mark.parametrize(
     ("what", "changes", "status", "code"), TO_REFUSE, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_a_bad_order_is_refused_and_nothing_is_sent(
+def test_p15_a_bad_order_is_refused_and_nothing_is_sent(
     desk: Desk, counter: Counter, what: str, changes: dict[str, Any], status: int, code: str
 ) -> None:
     charged = desk.service.charges()
@@ -97,7 +97,7 @@ def test_a_bad_order_is_refused_and_nothing_is_sent(
     assert desk.service.charges() == charged
 
 
-def test_all_bad_fields_of_an_order_are_named_in_one_answer(desk: Desk, counter: Counter) -> None:
+def test_p15_all_bad_fields_of_an_order_are_named_in_one_answer(desk: Desk, counter: Counter) -> None:
     bad = payment(counter.merchant, amount=0, currency="EURO", capture="later", colour="red")
     problem = desk.caller.post("/payments", bad).refused(422, "amount_not_positive")
     assert {error["pointer"] for error in problem["errors"]} == {"/amount", "/currency", "/capture", "/colour"}

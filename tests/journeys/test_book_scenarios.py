@@ -207,7 +207,7 @@ def test_p95_a_sum_that_was_altered_behind_our_back_is_named(service: Service) -
         where = " WHERE notification_id = %s"
         statement: LiteralString = altered + where
         assert connection.execute(in_book(statement, book), (position,)).rowcount == 1
-    told = service.run_ledger("verify", "--book", book, "--json", status=1)
+    told = service.run_ledger("verify", "--book", book, status=1)
     assert f"{b} posted_credits: 100 is stored, 900 is right" in told
 
 

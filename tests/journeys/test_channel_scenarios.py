@@ -172,3 +172,87 @@ def test_p42_a_message_over_another_sum_pays_nothing(
         assert owed(caller, merchant) == 0
     # What the platform says when it is asked is right, and counts.
     assert becomes(service, caller, asked, "succeeded")["amount_captured"] == 6_000
+
+
+# --- coins that are sent ----------------------------------------------------------------------------------------------
+
+PRICE = 120_000  # of 60.00 EUR in hundred-millionths of a bitcoin, at 50,000 EUR for one
+
+
+@pytest.fixture
+def seller(caller: Caller) -> str:
+    """A merchant who is settled in euros, and a price for bitcoins."""
+    caller.post("/fx/rates", {"from": "BTC", "to": "EUR", "rate": "50000", "source": "treasury"}).done()
+    return new_merchant(caller, "EUR")
+
+
+def in_coins(caller: Caller, seller: str) -> dict[str, Any]:
+    """A payment of 60.00 EUR that waits for bitcoins."""
+    method = {"type": "coin", "coin": "BTC"}
+    asked: dict[str, Any] = caller.post("/payments", payment(seller, product="virtual_currency", method=method)).done()
+    assert (asked["status"], asked["next_action"]["type"]) == ("requires_action", "pay_to_address")
+    return asked
+
+
+def send(service: Service, asked: dict[str, Any], amount: int = 0, confirmations: int = 0, **more: Any) -> None:
+    """So much comes to the address; 0: what is asked for, or what it was before."""
+    body = {"charge": asked["attempts"][-1]["id"], "amount": amount, "confirmations": confirmations, **more}
+    with httpx2.Client(trust_env=False) as client:
+        assert client.post(f"{service.simulator_url}/control/coins", json=body).status_code == 200
+    service.wait_until(lambda: messages_owed(service, "coin_gateway") == 0)
+
+
+def standing(caller: Caller, code: int) -> int:
+    found = caller.get(f"/accounts/sys:{code}:coin_gateway:btc/balance")
+    return int(found.body["posted"]["balance"]) if found.status == 200 else 0
+
+
+def test_p68_coins_pay_once_enough_blocks_lie_on_them(service: Service, caller: Caller, seller: str) -> None:
+    custody = standing(caller, 1310)
+    asked = in_coins(caller, seller)
+    action = asked["next_action"]["data"]
+    assert (action["amount"], action["coin"], bool(action["address"])) == (str(PRICE), "BTC", True)
+    for confirmations in (0, 1):
+        send(service, asked, confirmations=confirmations)
+        assert caller.get(f"/payments/{asked['id']}").done(200)["status"] in ("requires_action", "processing")
+        assert owed(caller, seller) == 0
+    send(service, asked, confirmations=2)
+    paid = becomes(service, caller, asked, "succeeded")
+    assert (paid["amount_captured"], owed(caller, seller)) == (6_000, 5_880)
+    assert standing(caller, 1310) - custody == PRICE
+
+
+def test_p68_too_few_coins_are_asked_for_the_rest_and_too_many_are_kept_apart(
+    service: Service, caller: Caller, seller: str
+) -> None:
+    apart = standing(caller, 2310)
+    asked = in_coins(caller, seller)
+    send(service, asked, PRICE - 5_000, 2)
+    service.wait_until(lambda: standing(caller, 2310) - apart == PRICE - 5_000)
+    shown = caller.get(f"/payments/{asked['id']}").done(200)
+    assert (shown["status"], shown["next_action"]["data"]["amount"]) == ("requires_action", "5000")
+    send(service, asked, 7_000, 2, txid="tx_2")
+    becomes(service, caller, asked, "succeeded")
+    assert (owed(caller, seller), standing(caller, 2310) - apart) == (5_880, 2_000)
+
+
+def test_p68_coins_for_an_order_that_was_given_up_are_kept_apart(service: Service, caller: Caller, seller: str) -> None:
+    apart = standing(caller, 2310)
+    asked = in_coins(caller, seller)
+    cancel(caller, asked)
+    canceled = becomes(service, caller, asked, "canceled")
+    send(service, asked, confirmations=2)
+    service.wait_until(lambda: standing(caller, 2310) - apart == PRICE)
+    assert caller.get(f"/payments/{canceled['id']}").done(200)["status"] == "canceled"
+    assert owed(caller, seller) == 0
+
+
+def test_p68_coins_that_their_chain_takes_back_were_never_paid(service: Service, caller: Caller, seller: str) -> None:
+    custody = standing(caller, 1310)
+    asked = in_coins(caller, seller)
+    send(service, asked, confirmations=2)
+    becomes(service, caller, asked, "succeeded")
+    send(service, asked, dropped=True)
+    service.wait_until(lambda: standing(caller, 1310) == custody)
+    assert owed(caller, seller) == 0
+    assert caller.get(f"/payments/{asked['id']}").done(200)["status"] != "succeeded"

@@ -202,7 +202,7 @@ def test_what_is_no_batch_of_payouts_is_refused_as_a_whole(caller: Caller) -> No
     caller.post("/payout-batches", {"items": many}).refused(413, "batch_too_large")
     caller.post("/payout-batches", {"items": [item, item]}).refused(422, "duplicate_in_batch")
     keyless = {name: value for name, value in item.items() if name != "idempotency_key"}
-    caller.post("/payout-batches", {"items": [keyless]}).refused(422, "field_missing")
+    caller.send("POST", "/payout-batches", json={"items": [keyless]}).refused(422, "field_missing")
     assert caller.get("/payouts", principal="x").done(200)["data"] == []
 
 

@@ -43,13 +43,9 @@ def reader(request: pytest.FixtureRequest, desk: Desk) -> Iterator[tuple[str, De
     """A language, and the desk for somebody who reads it."""
     language = str(request.param)
     accepted = {"en": "en-GB, zh;q=0.5", "zh": "zh-CN, zh;q=0.9, en;q=0.1"}[language]
-    people = {
-        name: Caller(one.url, one.key, one.position, accepted)
-        for name, one in (("caller", desk.caller), ("clerk", desk.clerk), ("neighbour", desk.neighbour))
-    }
-    yield language, replace(desk, **people)
-    for one in people.values():
-        one.close()
+    people = (Caller(one.url, one.key, one.position, accepted) for one in (desk.caller, desk.clerk, desk.neighbour))
+    with next(people) as caller, next(people) as clerk, next(people) as neighbour:
+        yield language, replace(desk, caller=caller, clerk=clerk, neighbour=neighbour)
 
 
 def check_told(reply: Reply, catalogue: Catalogue, language: str) -> None:

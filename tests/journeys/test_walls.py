@@ -160,6 +160,29 @@ def test_what_needs_no_key_is_known() -> None:
     }
 
 
+def test_p77_a_wrong_key_a_small_key_and_a_strangers_key_reach_no_payment(
+    service: Service, home: str, caller: Caller, strangers: dict[str, Caller]
+) -> None:
+    terms = {"fee": {"percent_bps": 0, "fixed": 0}, "settlement_currency": "EUR"}
+    merchant = caller.post("/merchants", {"id": fresh("shop"), "name": "Shop", **terms}).done()["id"]
+    order, refund = payment(merchant), {"amount": 1, "reason": "returned"}
+    paid = caller.post("/payments", order).done()["id"]
+    head, charged = service.head(home), service.charges()
+    for stranger in strangers.values():
+        stranger.post("/payments", order).refused(401, "unauthenticated")
+        stranger.post(f"/payments/{paid}/refunds", refund).refused(401, "unauthenticated")
+    # A key that may be seen by anybody reads at most.
+    with service.caller(home, "payments:read") as reader:
+        assert reader.get(f"/payments/{paid}").done(200)["status"] == "succeeded"
+        for path, body in (("/payments", order), (f"/payments/{paid}/refunds", refund)):
+            assert reader.post(path, body).refused(403, "scope_missing")["scope"] == "payments:write"
+    another = service.caller(service.new_book())
+    another.get(f"/payments/{paid}").refused(404, "payment_not_found")
+    another.post(f"/payments/{paid}/refunds", refund).refused(404, "payment_not_found")
+    another.post("/payments", order).refused(422, "merchant_unknown")
+    assert (service.head(home), service.charges()) == (head, charged)
+
+
 @pytest.mark.parametrize("header", ["Bearer", "Bearer x y", "Basic dXNlcjpwYXNz", "bearer", "Token {key}", "{key}", ""])
 def test_row_98_a_header_that_is_no_bearer_is_no_key(service: Service, caller: Caller, header: str) -> None:
     sent = {"authorization": header.format(key=caller.key)}

@@ -158,7 +158,7 @@ def test_an_endpoint_that_is_gone_is_asked_no_more(own: Caller, receiver: Receiv
     assert len({one.id for one in received}) == 2  # Ann and Cyd; Bob was told to nobody.
 
 
-def test_a_redirect_is_not_followed(own: Caller, receiver: Receiver) -> None:
+def test_row_106_a_redirect_is_not_followed(own: Caller, receiver: Receiver) -> None:
     receiver.answers.append((302, {"location": "http://127.0.0.1:1/inside"}))
     endpoint = endpoint_at(own, receiver, "customers.*")
     own.post("/customers", {"name": "Ann"}).done()
@@ -196,7 +196,7 @@ def test_a_redirect_is_not_followed(own: Caller, receiver: Receiver) -> None:
         "nothing",
     ],
 )
-def test_an_address_inside_is_no_endpoint(caller: Caller, url: str) -> None:
+def test_row_106_an_address_inside_is_no_endpoint(caller: Caller, url: str) -> None:
     problem = caller.post("/webhook-endpoints", {"url": url, "topics": ["*"]}).refused(422, "url_not_allowed")
     assert problem["errors"][0]["pointer"] == "/url"
 

@@ -1,64 +1,12 @@
-"""Crashes: a worker that dies at any step between the intent and the outcome leaves one charge and the right state."""
+"""Crashes: workers that are killed, stopped or cut off under way leave one charge and the right state.
 
-import asyncio
+What is between any two steps of any errand is enumerated in test_crash_points.py.
+"""
+
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
 
-import pytest
-
-from commands.channel_results import command_for
-from commands.channels.channel import Verdict
-from commands.channels.dispatcher import Dispatcher
-from commands.processes import channel_calls
-from commands.processes.channel_calls import Claim
-from commands.processes.next_steps import question_of
-from tests.processes.house import CHANNEL, House, until
-
-_Found = TypeVar("_Found")
-
-
-def do(house: House, work: Callable[..., Awaitable[_Found]], **named: Any) -> _Found:
-    async def inside() -> _Found:
-        async with await house.database.connect_async() as connection:
-            return await work(connection, house.book, **named)
-
-    return asyncio.run(inside())
-
-
-def ask(house: House, held: Claim) -> Verdict:
-    async def inside() -> Verdict:
-        async with Dispatcher(house.channels) as dispatcher:
-            return await dispatcher.ask(held.call.channel, question_of(held.call))
-
-    return asyncio.run(inside())
-
-
-STEPS = ["intent", "work list", "sent", "charged", "recorded"]
-
-
-@pytest.mark.parametrize("last_step", STEPS)
-def test_a_worker_that_dies_after_any_step_leaves_one_charge(house: House, last_step: str) -> None:
-    house.misbehave("tok_quiet", "no_callback")
-    payment = house.pay("tok_quiet")
-    reached = STEPS.index(last_step)
-    if reached >= STEPS.index("work list"):
-        do(house, channel_calls.follow)
-    if reached >= STEPS.index("sent"):
-        (held,) = do(house, channel_calls.claim, limit=1, lease_s=0.3)
-        if reached >= STEPS.index("charged"):
-            verdict = ask(house, held)
-            if reached >= STEPS.index("recorded"):
-                command = command_for(held.call.id, CHANNEL, verdict)
-                assert command is not None
-                house.pen.do(command)
-    # Here the worker dies; another one comes.
-    house.start_worker()
-    (view,) = house.settled(payment)
-    house.all_calls_done()
-    assert (view.status, len(house.charges(payment)), house.sends("tok_quiet")) == ("succeeded", 1, 1)
-    house.agrees_with_the_channel()
+from tests.processes.house import House, until
 
 
 def test_kill_9_between_sent_and_the_answer_asks_and_never_charges_again(house: House) -> None:

@@ -8,6 +8,7 @@ from commands.holds import CaptureHold, ReleaseHold
 from commands.transfers import PlaceHold, PostTransfer
 from projections.audit_trail import Fact, trail
 from projections.events_feed import feed
+from tests.commands.product_stories import WITH_CREDIT, on_credit, repaid
 from tests.commands.stories import (
     ANN,
     CHANNEL_FEE,
@@ -98,6 +99,16 @@ def test_a_trail_holds_all_that_concerns_an_entity(held: Pen, reader: Reader, ke
     assert merchant[0] == "merchants.created"
     assert merchant.count("payments.created") == 2
     assert {"payments.captured", "payments.paid_from_wallet", "refunds.requested", "refunds.succeeded"} < set(merchant)
+
+
+def test_an_amount_that_is_called_principal_names_nobody(
+    held: Pen, reader: Reader, keep_up: Callable[[], object]
+) -> None:
+    for command in (*WITH_CREDIT, on_credit(), *repaid(1_000)):
+        held.do(command)
+    keep_up()
+    of_ann = topics(reader.ask(trail, "ann"))
+    assert {"credit_lines.opened", "credit_lines.repaid"} <= set(of_ann)
 
 
 def test_a_trail_says_who_with_which_key_when_and_why(held: Pen, reader: Reader) -> None:

@@ -39,6 +39,8 @@ Control, no signature, JSON, at the root for all channels; ids are ours, callbac
   POST /control/payouts/{payout id}/return                         PayoutReturned
   POST /control/disputes    DisputeMoved: {"charge": attempt id, "stage", "status", "amount"?, "fee"?, "reason"?,
                             "evidence_due_at"?, "currency"?, "id"?}; the answer names the dispute
+  POST /control/coins       CoinsSeen: {"charge": attempt id, "txid"?, "amount"? (minor units; all that is asked for
+                            without it), "confirmations"?, "dropped"?}; the same txid again: more blocks lie on it
   GET  /control/settlement?date=YYYY-MM-DD&channel=NAME            the settlement file of a day (UTC), CSV
 Each channel: GET /<channel>/books, GET and PUT /<channel>/faults (faults.py), GET /<channel>/callbacks (how many owed).
 
@@ -50,6 +52,7 @@ conduct.py       the tokens that decide an outcome, and the ways to misbehave
 faults.py        the fault plan: when it misbehaves
 operations.py    what a channel remembers
 charges.py       charges, captures, voids, increments, refunds
+chain.py         coins that are sent to an address
 agreements.py    contracts, payouts, disputes
 books.py         all of them, once for each id
 store.py         … and on the disk, with the money that moved and the messages that are owed

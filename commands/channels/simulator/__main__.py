@@ -22,6 +22,7 @@ from commands.channels.simulator.books import Books
 from commands.channels.simulator.counterparts.alipay_platform import AlipayPlatform
 from commands.channels.simulator.counterparts.bank import Bank
 from commands.channels.simulator.counterparts.card import Card
+from commands.channels.simulator.counterparts.coin_house import CoinHouse
 from commands.channels.simulator.counterparts.counterpart import Counterpart
 from commands.channels.simulator.counterparts.phone_company import PhoneCompany
 from commands.channels.simulator.counterparts.wechat_platform import WeChatPlatform
@@ -55,6 +56,10 @@ def _wechat_platform(terms: ChannelTerms, folder: Path, pages: str) -> Counterpa
     return WeChatPlatform(their_ring(folder, terms.name), secret, terms.account, pages)
 
 
+def _coin_house(terms: ChannelTerms, folder: Path, _pages: str) -> Counterpart:
+    return CoinHouse(secret_from_file(folder / f"{terms.name}.secret"))
+
+
 # Who plays the other end of an adapter: from the terms, the folder with key material, and the address of payers' pages.
 COUNTERPARTS: dict[str, Callable[[ChannelTerms, Path, str], Counterpart]] = {
     "card_simulator": _card,
@@ -62,6 +67,7 @@ COUNTERPARTS: dict[str, Callable[[ChannelTerms, Path, str], Counterpart]] = {
     "carrier": _phone_company,
     "alipay": _alipay_platform,
     "wechat_pay": _wechat_platform,
+    "coin_gateway": _coin_house,
 }
 
 

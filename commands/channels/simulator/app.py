@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from commands.channels.simulator.agreements import DisputeOrder
 from commands.channels.simulator.books import Books, PayerWord
 from commands.channels.simulator.callbacks import now_ms
+from commands.channels.simulator.chain import CoinsOrder
 from commands.channels.simulator.desk import Desk, plain, whole_body
 from commands.channels.simulator.faults import FaultPlan
 from commands.channels.simulator.operations import Operation, Refused
@@ -55,6 +56,7 @@ class Simulator:
             Route("/control/contracts/{id}/{word}", self._contract_by_payer, methods=["POST"]),
             Route("/control/{kind}s/{id}/return", self._send_back, methods=["POST"]),
             Route("/control/disputes", self._dispute, methods=["POST"]),
+            Route("/control/coins", self._coins, methods=["POST"]),
             Route("/control/settlement", self._settlement, methods=["GET"]),
             *payer_routes(list(self._desks.values())),
         ]
@@ -137,6 +139,15 @@ class Simulator:
         except Refused as refused:
             return plain(refused)
         return _moved(desk, moved)
+
+    async def _coins(self, request: Request) -> Response:
+        try:
+            order = await _told(request, CoinsOrder)
+            desk = await self._who_knows("charge", order.charge)
+            sent = await desk.keeper.do(Books.coins, order, now_ms())
+        except Refused as refused:
+            return plain(refused)
+        return _moved(desk, sent)
 
     async def _settlement(self, request: Request) -> Response:
         name = request.query_params.get("channel", self._first.name)

@@ -3,6 +3,7 @@
 Every method is one transaction and returns the operation as it stands after it, or raises Refused and keeps nothing.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -29,13 +30,14 @@ from commands.channels.requests import (
     TerminateContract,
     VoidCharge,
 )
-from commands.channels.simulator import agreements, charges
+from commands.channels.simulator import agreements, chain, charges
 from commands.channels.simulator.agreements import DisputeOrder
+from commands.channels.simulator.chain import CoinsOrder
 from commands.channels.simulator.conduct import AT_ONCE, About, Conduct, conduct_for
 from commands.channels.simulator.faults import FaultPlan, operation_of
 from commands.channels.simulator.operations import CHANGES, Operation, Refused, iso, moment, subject_of
 from commands.channels.simulator.settlement import bounds, written
-from commands.channels.simulator.store import Message, Store
+from commands.channels.simulator.store import Message, Store, Tried
 from commands.policies.channels import ChannelTerms
 
 PayerWord = Literal["approve", "refuse", "expire", "succeed"]
@@ -201,6 +203,11 @@ class Books:
         with self._store.transaction():
             return agreements.move_dispute(self._store, self._terms, order, now_ms)
 
+    def coins(self, order: CoinsOrder, now_ms: int) -> Operation:
+        """A payer sends coins, or a chain goes on. Raises Refused."""
+        with self._store.transaction():
+            return chain.send(self._store, order, now_ms)
+
     def settle_due(self, now_ms: int) -> None:
         """What happens by itself: late decisions, what comes back, what nobody answered in time."""
         for one in self._store.due(now_ms):
@@ -258,8 +265,8 @@ class Books:
     def due_messages(self, now_ms: int, limit: int) -> list[Message]:
         return self._store.due_messages(now_ms, limit)
 
-    def message_tried(self, message_id: str, delivered: bool, due_ms: int) -> None:
-        self._store.message_tried(message_id, delivered, due_ms)
+    def messages_tried(self, tried: Sequence[Tried]) -> None:
+        self._store.messages_tried(tried)
 
     def messages_owed(self) -> int:
         return self._store.messages_owed()

@@ -9,7 +9,7 @@ import httpx2
 from commands.channels.simulator.books import Books
 from commands.channels.simulator.counterparts.counterpart import Counterpart
 from commands.channels.simulator.keeper import Keeper
-from commands.channels.simulator.store import Message
+from commands.channels.simulator.store import Message, Tried
 
 # How long after each failed try; the last one goes on for ever.
 _PAUSES_MS = (200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
@@ -48,10 +48,12 @@ class Courier:
     async def _deliver_due(self, client: httpx2.AsyncClient, url: str) -> int:
         """How many were due."""
         messages = await self._keeper.do(Books.due_messages, now_ms(), _AT_ONCE)
-        await asyncio.gather(*(self._deliver(client, url, message) for message in messages))
+        tried = await asyncio.gather(*(self._deliver(client, url, message) for message in messages))
+        if tried:
+            await self._keeper.do(Books.messages_tried, tried)
         return len(messages)
 
-    async def _deliver(self, client: httpx2.AsyncClient, url: str, message: Message) -> None:
+    async def _deliver(self, client: httpx2.AsyncClient, url: str, message: Message) -> Tried:
         forged = message.fault == "wrong_signature_callback"
         letter = self._counterpart.letter(message.id, message.state, int(time.time()), forged=forged)
         body = letter.body
@@ -63,4 +65,4 @@ class Courier:
         except httpx2.HTTPError:
             delivered = False
         pause_ms = 0 if delivered else _PAUSES_MS[min(message.tries, len(_PAUSES_MS) - 1)]
-        await self._keeper.do(Books.message_tried, message.id, delivered, now_ms() + pause_ms)
+        return Tried(message.id, delivered, now_ms() + pause_ms)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from commands.channels.channel import Action
+from commands.channels.channel import Action, CoinTransfer
 from commands.channels.requests import (
     CaptureCharge,
     ChannelRequest,
@@ -115,6 +115,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     wrong_code: bool = False
     ended_by: Literal["merchant", "user", "channel"] | None = None
     dispute: DisputeWords | None = None
+    transfers: tuple[CoinTransfer, ...] = ()
     told: int = 0
 
     @property

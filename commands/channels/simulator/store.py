@@ -70,6 +70,14 @@ class Message(Struct, frozen=True):
     fault: str | None
 
 
+class Tried(Struct, frozen=True):
+    """A delivery that was tried; `due_ms`: when it is tried again, if it is owed still."""
+
+    id: str
+    delivered: bool
+    due_ms: int
+
+
 class Store:
     """One SQLite file, one process, one thread."""
 
@@ -181,20 +189,21 @@ class Store:
             for row in self._db.execute(due, [now_ms, limit])
         ]
 
-    def message_tried(self, message_id: str, delivered: bool, due_ms: int) -> None:
-        """Counts a delivery; `due_ms`: when it is tried again, if it is owed still."""
+    def messages_tried(self, tried: Iterable[Tried]) -> None:
+        """Counts deliveries, all in one transaction: what is lost of it is only sent once more."""
         with self.transaction():
-            self._db.execute(
-                "UPDATE messages SET tries = tries + 1, owed = owed - ?, due_ms = ? WHERE id = ?",
-                [int(delivered), due_ms, message_id],
-            )
-            if delivered:
-                # Those that wait to be overtaken have been.
+            for one in tried:
                 self._db.execute(
-                    "UPDATE messages SET due_ms = 0 WHERE fault = 'reordered_callback' AND owed > 0 AND tries = 0"
-                    " AND place < (SELECT place FROM messages WHERE id = ?)",
-                    [message_id],
+                    "UPDATE messages SET tries = tries + 1, owed = owed - ?, due_ms = ? WHERE id = ?",
+                    [int(one.delivered), one.due_ms, one.id],
                 )
+                if one.delivered:
+                    # Those that wait to be overtaken have been.
+                    self._db.execute(
+                        "UPDATE messages SET due_ms = 0 WHERE fault = 'reordered_callback' AND owed > 0 AND tries = 0"
+                        " AND place < (SELECT place FROM messages WHERE id = ?)",
+                        [one.id],
+                    )
 
     def messages_owed(self) -> int:
         (count,) = self._db.execute("SELECT count(*) FROM messages WHERE owed > 0").fetchone()
