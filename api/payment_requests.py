@@ -45,6 +45,9 @@ _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 class MethodRequest(Request):
     """How the payer pays. `token` stands for a card that a vault knows; card numbers never come here.
 
+    To the simulated channels a token says what happens: tok_approved, tok_sms (the code is 123456), tok_three_ds,
+    tok_late (decided later), tok_timeout_after, and tok_ before a reason to decline, as tok_insufficient_funds.
+
     What else is needed depends on `type`: bank_redirect `bank` (GET /v1/banks), carrier_billing `phone`, coin `coin`
     and `network`, mixed `wallet_amount`, and so on; the `scene` of alipay and wechat_pay is qr unless it is said.
     `bin`, `country`, `fingerprint` and `device` help to tell a fraud.

@@ -1,6 +1,5 @@
 """Serving: the API process: its world, its event loop, its server."""
 
-import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -10,12 +9,9 @@ from api.app import Service
 from api.keys import load_or_create_pepper
 from api.protocol import Protocol
 from api.settings import Settings
-from api.surroundings import channels_of, database_at
+from api.surroundings import channels_of, database_at, spare_the_collector
 from api.wiring import World
 
-# Objects of one request die young; the collector's own pace would walk all that lives, again and again, in the middle
-# of requests: full collections were most of the slowest answers.
-_GC_THRESHOLDS = (50_000, 50, 100)
 _BACKLOG = 2_048
 _GRACE_S = 5
 # Longer than clients keep a connection that rests: who closes first must not be the server, in the middle of a request.
@@ -37,9 +33,7 @@ def opening(settings: Settings, database_url: str) -> Callable[[], AbstractAsync
             query_connections=connections,
             webhook_networks=settings.webhook_network_list,
         ) as world:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*_GC_THRESHOLDS)
+            spare_the_collector()
             yield world
 
     return opened

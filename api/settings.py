@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("LEDGER_LOG_LEVEL")
     )
     """DEBUG also logs each request that was answered well: the log of events tells of those already."""
-    query_connections: int = Field(default=8, ge=1, le=100, validation_alias=_named("LEDGER_QUERY_CONNECTIONS"))
+    query_connections: int = Field(default=16, ge=1, le=100, validation_alias=_named("LEDGER_QUERY_CONNECTIONS"))
     """How many database connections answer reads at once; writers have their own."""
     webhook_networks: str = Field(default="", validation_alias=_named("LEDGER_WEBHOOK_NETWORKS"))
     """Where webhooks may go beside the public internet: networks such as `127.0.0.0/8`, separated by commas."""

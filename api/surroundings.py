@@ -3,13 +3,26 @@
 Apart from the API, so that processes beside it need not load it: that would be a quarter of their memory.
 """
 
+import gc
+
 from psycopg import Connection, OperationalError
 
 from api.settings import Settings
-from commands.channels.registry import Registry, settings_of
+from commands.channels.registry import Registry, configured
 from commands.policies.channels import CHANNELS
 from ledger.store.connection import APPLICATION_ROLE, Database
 from ledger.store.migrate import application_role
+
+# Objects of one request die young; the collector's own pace would walk all that lives, again and again, in the middle
+# of requests: full collections were most of the slowest answers.
+_GC_THRESHOLDS = (50_000, 50, 100)
+
+
+def spare_the_collector() -> None:
+    """From here on it leaves alone what is there already, and looks for garbage less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def database_at(url: str) -> Database:
@@ -23,10 +36,7 @@ def database_at(url: str) -> Database:
 
 def channels_of(settings: Settings) -> Registry:
     """The channels that are configured; what we sign with is made by whoever comes first."""
-    if settings.simulator_url is None:
-        return Registry([])
-    url, folder = settings.simulator_url, settings.channels_folder
-    return Registry(settings_of(terms, f"{url}/{terms.name}", folder) for terms in CHANNELS if terms.simulated)
+    return configured(CHANNELS, settings.simulator_url, settings.channels_folder)
 
 
 def callback_path(channel: str) -> str:

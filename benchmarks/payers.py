@@ -1,7 +1,8 @@
 """Payers: callers who ask for payments, and look at each one until its outcome is known.
 
 Each has one keep-alive connection: it asks, and where the channel has not said anything yet it looks again after a
-moment, as a shop would. Then the next one.
+moment, as a shop would. Told that the service has no time, it says the same again, with the same
+key. Then the next one.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ _CONNECT_PATIENCE_S = 30
 _PAUSE_S = 0.02
 _PATIENCE_S = 60
 _PROCESSING = "processing"
+_BUSY = 503
 _DONE = {200, 201, 202}
 
 
@@ -46,6 +48,8 @@ class Outcome(msgspec.Struct, frozen=True):
     p99_ms: float
     looks: int
     """How often one had to look again."""
+    busy: int
+    """How often the service had no time."""
     cpu_share: float
     """How much of one processor the callers themselves took."""
 
@@ -106,8 +110,9 @@ class _Payer(asyncio.Protocol):
     def __init__(self, key: str, errands: Sequence[tuple[bytes, str]], finished: Callable[[], None]) -> None:
         self.outcomes: Counter[str] = Counter()
         self.took: list[float] = []
-        self.looks = 0
+        self.looks = self.busy = 0
         self._key = key
+        self._said = b""
         self._errands = iter(errands)
         self._finished = finished
         self._look = ""
@@ -148,6 +153,10 @@ class _Payer(asyncio.Protocol):
     def _take(self, status: int, body: bytes) -> None:
         answer = _answer_in(body)
         waited_s = time.perf_counter() - self._asked_at
+        if status == _BUSY and waited_s < _PATIENCE_S:
+            self.busy += 1
+            asyncio.get_running_loop().call_later(_PAUSE_S, self._write, self._said)
+            return
         if answer.status == _PROCESSING and self._look and waited_s < _PATIENCE_S:
             asyncio.get_running_loop().call_later(_PAUSE_S, self._look_at, answer.id)
             return
@@ -161,6 +170,7 @@ class _Payer(asyncio.Protocol):
         self._write(head.encode())
 
     def _write(self, request: bytes) -> None:
+        self._said = request
         if self._transport is not None:
             self._transport.write(request)
 
@@ -200,5 +210,6 @@ async def _send(target: Target, shares: Sequence[Sequence[tuple[bytes, str]]]) -
         took_ms[len(took_ms) // 2],
         took_ms[len(took_ms) * 99 // 100],
         sum(one.looks for one in payers),
+        sum(one.busy for one in payers),
         cpu / (ended_at - begun),
     )

@@ -73,7 +73,7 @@ def _round(bench: Bench, shop: "_Shop", payments: int, product: str) -> Round:
     before = {name: processor_s(pid) for name, pid in shop.house.pids.items()}
     outcome, lag_s = shop.send()
     callbacks_s = shop.wait_for_callbacks() - outcome.ended_at
-    seen = {"p50 ms": outcome.p50_ms, "p99 ms": outcome.p99_ms, LAG: lag_s}
+    seen = {"p50 ms": outcome.p50_ms, "p99 ms": outcome.p99_ms, "busy": outcome.busy, LAG: lag_s}
     if product == "quick_pay":
         seen |= {"callbacks s": callbacks_s, "looks": outcome.looks / payments}
     for name, pid in shop.house.pids.items():

@@ -13,7 +13,7 @@ from commands.channel_facts import imagined, with_effect, without_effect
 from commands.channels.channel import Authorized
 from commands.envelope import Decision
 from commands.payees import payee_of
-from commands.policies.fees import Fee, channel_fee, next_fee
+from commands.policies.fees import Fee, channel_fee, invoices_fee, next_fee
 from ledger.events.authorizations import (
     AuthorizationExpired,
     AuthorizationReleased,
@@ -162,6 +162,7 @@ def unapplied(attempt: Attempt, reference: str, amount: int, because: str) -> Ev
         amount=amount,
         currency=attempt.currency,
         channel_fee=channel_fee(attempt.channel, amount),
+        fee_payable=invoices_fee(attempt.channel),
         because=because,
     )
 

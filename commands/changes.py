@@ -12,7 +12,7 @@ from commands.channel_facts import NOT_SENT_GROUP, imagined, is_news, with_effec
 from commands.channels.channel import Changed, ChangeDeclined, NotSent, Unknown, Verdict, as_asked
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.policies.fees import channel_fee
+from commands.policies.fees import channel_fee, invoices_fee
 from commands.refunds import refund_event
 from ledger.authorization import DONE, REFUSED, UNDER_WAY, Authorization, Capture, Increment, Void
 from ledger.errors import ChangeNotFound
@@ -107,6 +107,7 @@ def _captured(books: Books, payment: Payment, capture: Capture, verdict: Verdict
                 invoiced=sale.fee.invoiced,
                 subsidy=sale.subsidy,
                 channel_fee=channel_fee(attempt.channel, capture.amount),
+                fee_payable=invoices_fee(attempt.channel),
                 capture=capture.id,
                 released=min(held.open, capture.amount),
                 final=capture.final,
@@ -174,6 +175,7 @@ def _revoked(books: Books, payment: Payment, void: Void) -> Event:
         invoiced=capture.invoiced,
         subsidy=capture.subsidy,
         channel_fee=capture.channel_fee,
+        fee_payable=capture.fee_payable,
         reverses=capture.entry,
         reopened=0 if ended or capture.by_attempt else capture.released,
     )

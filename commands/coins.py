@@ -12,7 +12,7 @@ from commands.channel_facts import with_effect, without_effect
 from commands.channels.channel import Charged, CoinsSeen, CoinTransfer
 from commands.envelope import Decision
 from commands.policies.coins import COINS
-from commands.policies.fees import channel_fee
+from commands.policies.fees import channel_fee, invoices_fee
 from ledger.events.coins import (
     PaymentCoinsDropped,
     PaymentCoinsReversed,
@@ -126,6 +126,7 @@ def _paid(payment: Payment, attempt: Attempt, txid: str, amount: int, missing: i
         tax=created.tax,
         invoiced=created.invoiced,
         channel_fee=channel_fee(attempt.channel, created.amount),
+        fee_payable=invoices_fee(attempt.channel),
         coin=attempt.currency,
         applied=missing,
         from_unapplied=before,

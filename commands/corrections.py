@@ -123,6 +123,7 @@ def _undone(books: Books, payment: Payment, attempt: Attempt, capture: Capture) 
         invoiced=capture.invoiced,
         subsidy=capture.subsidy,
         channel_fee=capture.channel_fee,
+        fee_payable=capture.fee_payable,
         reverses=capture.entry,
         short=max(0, owed - pending),
     )

@@ -24,6 +24,7 @@ from commands import (
     fx,
     fx_settlements,
     holds,
+    merchant_losses,
     merchants,
     payment_methods,
     payments,
@@ -61,6 +62,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | holds.DECIDERS
     | periods.DECIDERS
     | merchants.DECIDERS
+    | merchant_losses.DECIDERS
     | customers.DECIDERS
     | top_ups.DECIDERS
     | credit_lines.DECIDERS

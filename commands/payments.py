@@ -41,10 +41,11 @@ from commands.envelope import Command, Decision, Envelope
 from commands.failover import after_decline
 from commands.handler import Decider, Needs
 from commands.mixed_payments import mixed_objections
+from commands.open_orders import closed_elsewhere, closed_in_vain
 from commands.payees import payee_of, payee_stream
 from commands.policies.charges import COIN
 from commands.policies.discounts import discount_objections, payable
-from commands.policies.fees import channel_fee
+from commands.policies.fees import channel_fee, invoices_fee
 from commands.policies.methods import method_objections
 from commands.policies.products import Product, objections, product_of
 from commands.pricing import Order, Price, price
@@ -270,7 +271,10 @@ def record_attempt_result(books: Books, command: RecordAttemptResult, envelope: 
             unapplied = _unapplied(attempt, verdict, f"the payment is {payment.status} already")
             return with_effect(books, name, [unapplied], name, "unapplied")
         case Charged():
-            return with_effect(books, name, [captured_by(payment, attempt, verdict)], name, "recorded")
+            paid = [captured_by(payment, attempt, verdict), *closed_elsewhere(payment, attempt)]
+            return with_effect(books, name, paid, name, "recorded")
+        case ActionRequired() if closing := closed_in_vain(payment, attempt, verdict.channel_reference):
+            return with_effect(books, name, closing, name, "recorded")
         case ActionRequired() if still_open and not payment.coins and _asks_anew(payment, attempt, verdict):
             return with_effect(books, name, [_asked(books.now, payment, attempt, verdict)], name, "recorded")
         case Declined() if payment.authorization is not None and payment.authorization.attempt == attempt.id:
@@ -337,6 +341,7 @@ def captured_by(payment: Payment, attempt: Attempt, charged: Charged) -> Payment
         invoiced=created.invoiced,
         subsidy=created.subsidy,
         channel_fee=channel_fee(attempt.channel, attempt.amount),
+        fee_payable=invoices_fee(attempt.channel),
         from_wallet=payment.frozen,
         customer=created.customer if payment.frozen else None,
         exchange=created.exchange,
@@ -351,6 +356,7 @@ def _unapplied(attempt: Attempt, charged: Charged, because: str) -> Event:
         amount=attempt.amount,
         currency=attempt.currency,
         channel_fee=channel_fee(attempt.channel, attempt.amount),
+        fee_payable=invoices_fee(attempt.channel),
         because=because,
     )
 

@@ -35,19 +35,10 @@ from ledger.events.receipts import (
 )
 from ledger.events.refunds import RefundUnapplied
 from ledger.ids import PAYMENT, RECEIPT_RETURN, child_id, stream_of
-from ledger.payment import (
-    CANCELED,
-    EXPIRED,
-    FAILED,
-    KEPT,
-    RETURNED,
-    RETURNING,
-    GivenBackUnasked,
-    Payment,
-    Receipt,
-)
+from ledger.payment import CANCELED, EXPIRED, FAILED, Payment
 from ledger.payment_state import fold
 from ledger.payment_views import payment_view
+from ledger.receipt import KEPT, RETURNED, RETURNING, GivenBackUnasked, Receipt
 
 ACCEPT = "accept"
 _GIVEN_UP = (FAILED, EXPIRED, CANCELED)

@@ -20,9 +20,10 @@ from ledger.events.refunds import (
     RefundUnapplied,
 )
 from ledger.ids import PAYMENT, REFUND, child_id, stream_of
-from ledger.payment import PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, GivenBackUnasked, Payment, Refund
+from ledger.payment import PARTIALLY_CAPTURED, PROCESSING, SUCCEEDED, Payment, Refund
 from ledger.payment_state import fold
 from ledger.payment_views import refund_view
+from ledger.receipt import GivenBackUnasked
 
 
 class RequestRefund(Command, frozen=True):

@@ -20,7 +20,7 @@ from commands.channels.channel import Charged, Declined, NotSent, Unknown, Verdi
 from commands.credit_lines import line_of, principal_of
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.policies.fees import channel_fee
+from commands.policies.fees import channel_fee, invoices_fee
 from commands.policies.products import TOP_UP_METHODS
 from commands.policies.routing import RoutingFacts
 from commands.system_accounts import with_accounts
@@ -101,6 +101,7 @@ def record_result(books: Books, command: RecordRepaymentResult, envelope: Envelo
                 amount=requested.amount,
                 currency=requested.currency,
                 channel_fee=channel_fee(requested.channel, requested.amount),
+                fee_payable=invoices_fee(requested.channel),
                 because="a second success for one repayment",
             )
             return with_effect(books, name, [unapplied], name, "unapplied")
@@ -142,6 +143,7 @@ def _succeeded(books: Books, requested: RepaymentRequested, reference: str) -> D
         paid.interest,
         paid.principal,
         paid.to_wallet,
+        invoices_fee(requested.channel),
     )
     line = credit_line_stream(requested.customer, requested.currency)
     events = with_accounts(books, [(requested.id, succeeded), (line, repaid)])

@@ -64,6 +64,7 @@ def succeeded_event(books: Books, payment: Payment, refund: Refund, channel: str
         customer=created.customer if refund.to_wallet else None,
         product=created.product if fee else "",
         fee_back=_next_part(fee, gone, payment.captured, sum(one.fee_back for one in before)),
+        fee_payable=bool(kept) and any(capture.fee_payable for capture in payment.taken),
         channel_fee_back=_next_part(kept, gone, payment.captured, sum(one.channel_fee_back for one in before)),
     )
 

@@ -17,7 +17,7 @@ from commands.channels.channel import Charged, Declined, NotSent, Unknown, Verdi
 from commands.customers import customer_exists, wallet_exists
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.policies.fees import channel_fee
+from commands.policies.fees import channel_fee, invoices_fee
 from commands.policies.products import TOP_UP_METHODS
 from commands.policies.routing import RoutingFacts
 from ledger.chart import wallet_available
@@ -105,6 +105,7 @@ def record_result(books: Books, command: RecordTopUpResult, envelope: Envelope) 
                 amount=requested.amount,
                 currency=requested.currency,
                 channel_fee=channel_fee(requested.channel, requested.amount),
+                fee_payable=invoices_fee(requested.channel),
                 because="a second success for one top-up",
             )
             return with_effect(books, name, [unapplied], name, "unapplied")
@@ -118,6 +119,7 @@ def record_result(books: Books, command: RecordTopUpResult, envelope: Envelope) 
                 amount=requested.amount,
                 currency=requested.currency,
                 channel_fee=channel_fee(requested.channel, requested.amount),
+                fee_payable=invoices_fee(requested.channel),
             )
             return with_effect(books, name, [succeeded], name, "recorded")
         case Declined() if top_up.status == PROCESSING:

@@ -36,6 +36,8 @@ class Capture(msgspec.Struct, frozen=True):
     entry: str = ""
     tax: int = 0
     invoiced: bool = False
+    fee_payable: bool = False
+    """The channel invoices its fee."""
     subsidy: int = 0
     """What we paid of it in the payer's stead, beside its amount."""
     exchanged: bool = False

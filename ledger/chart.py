@@ -41,6 +41,7 @@ class Code(Enum):
     AGENCY_BALANCE = ("2235", "agency principal balance", Kind.LIABILITY, True)
     UNAPPLIED_RECEIPTS = ("2310", "unapplied receipts", Kind.LIABILITY, True)
     TAX_PAYABLE = ("2410", "tax payable", Kind.LIABILITY, False)
+    CHANNEL_FEES_PAYABLE = ("2510", "channel fees payable", Kind.LIABILITY, False)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
     DISPUTE_FEE = ("4020", "dispute fee", Kind.REVENUE, False)
     FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
@@ -72,6 +73,11 @@ def channel_receivable(channel: str, currency: str) -> str:
 
 def channel_fee(channel: str, currency: str) -> str:
     return account_id(Code.CHANNEL_FEE, channel, currency=currency)
+
+
+def channel_fees_payable(channel: str, currency: str) -> str:
+    """Fees that a channel does not keep, but invoices."""
+    return account_id(Code.CHANNEL_FEES_PAYABLE, channel, currency=currency)
 
 
 def merchant_pending(merchant: str, currency: str) -> str:
@@ -131,12 +137,6 @@ def withdrawal_in_transit(customer: str, currency: str) -> str:
 def sales(product: str, party: str, currency: str) -> str:
     """Where what was sold is owed: to a merchant until it is released, or to the principal it was collected for."""
     return agency_balance(party, currency) if product == AGENCY_PAY else merchant_pending(party, currency)
-
-
-def debts(product: str, party: str, currency: str) -> str:
-    """What a merchant, or a principal, owes us for sales that were not."""
-    owner = ("principal", party) if product == AGENCY_PAY else (party,)
-    return account_id(Code.MERCHANT_RECEIVABLE, *owner, currency=currency)
 
 
 def agency_in_transit(principal: str, currency: str) -> str:

@@ -576,6 +576,10 @@ class LossExceedsPrincipal(Invalid):
     """No more principal is given up than is owed."""
 
 
+class LossExceedsDebt(Invalid):
+    """No more is written off than is owed."""
+
+
 class SecondPersonRequired(Forbidden):
     """Somebody else than who proposed it has to agree."""
 

@@ -20,6 +20,7 @@ from ledger.events.payments import (
     PaymentRouted,
 )
 from ledger.events.refunds import ExchangedBack
+from ledger.receipt import GivenBackUnasked, Receipt
 
 CREATED = "created"
 REQUIRES_ACTION = "requires_action"
@@ -56,12 +57,6 @@ CLOSED = "closed"
 # Of a refund, beside processing, succeeded and failed.
 FAILED_AFTER_SUCCESS = "failed_after_success"
 PAID_ELSEWHERE = "paid_elsewhere"
-
-# Of a receipt that was kept apart.
-KEPT = "kept"
-RETURNING = "returning"
-RETURNED = "returned"
-ACCEPTED = "accepted"
 
 # Of a transaction of coins.
 SEEN = "seen"
@@ -151,35 +146,6 @@ class Refund(msgspec.Struct, frozen=True):
     def by_channel(self) -> int:
         """The part of it that the channel gives back, in minor units; 0 where no channel does."""
         return self.amount - self.to_wallet if self.channel is not None else 0
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """Money that came and that no order was waiting for: kept, returning, returned or accepted.
-
-    `back` is the id of what gives it back, or tried to last; `group` says why that failed.
-    """
-
-    number: int
-    attempt: str
-    channel: str
-    reference: str
-    amount: int
-    currency: str
-    channel_fee: int
-    because: str
-    received_at: datetime
-    status: str = KEPT
-    back: str = ""
-    back_reference: str = ""
-    group: str | None = None
-    unanswered: tuple[str, ...] = ()
-
-
-class GivenBackUnasked(msgspec.Struct, frozen=True):
-    """What the channel says it gave back though nobody had asked it to, or not again: kept in suspense."""
-
-    subject: str
-    reference: str
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -345,7 +311,8 @@ class Payment(msgspec.Struct, frozen=True):
         return last if last is not None and last.status == PROCESSING and self._is_open(last.attempt) else None
 
     def _is_open(self, attempt: str) -> bool:
-        return self.open_attempt is not None and self.open_attempt.id == attempt
+        waits = self.status in (PROCESSING, REQUIRES_ACTION)  # and is not paid by another attempt after all
+        return waits and self.open_attempt is not None and self.open_attempt.id == attempt
 
     @property
     def open_attempt(self) -> Attempt | None:

@@ -17,7 +17,8 @@ from ledger.declines import WAITING, Failure, Texts, failure_of, refund_failure_
 from ledger.dispute_views import DisputeSummary, dispute_status, dispute_summaries
 from ledger.events.event import Recorded
 from ledger.events.payments import Discount, Exchange, PaymentRouted
-from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Receipt, Refund
+from ledger.payment import PROCESSING, REQUIRES_ACTION, Attempt, Payment, Refund
+from ledger.receipt import Receipt
 from ledger.top_up_state import TopUp
 
 ActionType = Literal["redirect", "qr_code", "sms_code", "three_ds", "pay_to_address", "one_time_code", "wait"]

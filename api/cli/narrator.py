@@ -138,13 +138,17 @@ class Narrator:
 
     def becomes(self, path: str, *statuses: str) -> Json:
         """Ask until it has one of these statuses; it has to within the time for one answer of a channel."""
+        return self.until(path, lambda view: view["status"] in statuses, " or ".join(statuses))
+
+    def until(self, path: str, holds: Callable[[Json], bool], words: str) -> Json:
+        """Ask until this holds of what is shown; `words` say what it is."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             view = self.get(path, aloud=False).body
-            if view["status"] in statuses:
+            if holds(view):
                 self.position = max(self.position, view["position"] or 0)
                 return view
-            late = f"{path} is {view['status']} after {_PATIENCE_S:.0f} s and not {' or '.join(statuses)}"
+            late = f"{path} is {view['status']} after {_PATIENCE_S:.0f} s and not {words}"
             expect(time.monotonic() < deadline, late)
             time.sleep(_PAUSE_S)
 

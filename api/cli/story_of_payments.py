@@ -4,6 +4,7 @@ Every chapter ends with its own payment looked at; the books are looked at toget
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 
@@ -33,6 +34,7 @@ class StoryOfPayments:
             self.wallet_and_card,
             self.a_foreign_card,
             self.a_fraud,
+            self.a_dispute,
             self.a_payout,
         ]
 
@@ -149,6 +151,25 @@ class StoryOfPayments:
         tell.say(f"  We know why: {', '.join(risk['reasons'])}. No channel was asked.")
         tell.say(f"  The payer reads, as for every such reason: “{told['message']}” ({told['next_action']})")
 
+    def a_dispute(self) -> None:
+        tell = self._tell
+        tell.chapter("The payer's bank asks for the money back")
+        payment = self._pay(4_500, "quick_pay", card("approved"))
+        attempt = tell.becomes(payment, "succeeded")["attempts"][-1]["id"]
+        due_at = (datetime.now(UTC) + timedelta(days=7)).isoformat(timespec="seconds")
+        before = tell.get("/v1/merchants/boutique/balance", aloud=False)["net"]
+        opened = self._dispute(payment, attempt, "opened", evidence_due_at=due_at)
+        expect((opened["money"], opened["held"]) == ("taken", 4_500), f"the dispute has {opened}")
+        held, due = money(opened["held"], _EUR), opened["evidence_due_at"]
+        tell.say(f"  {held} are held until it is decided; evidence is due {due}.")
+        evidence = {"delivery": "Signed for on the doorstep, parcel 1Z999"}
+        tell.post(f"/v1/disputes/{opened['id']}/challenge", {"evidence": evidence}, status=200)
+        won = self._dispute(payment, attempt, "won")
+        expect((won["status"], won["money"]) == ("won", "none"), f"the dispute is {won}")
+        after = tell.get("/v1/merchants/boutique/balance", aloud=False)["net"]
+        expect(before - after == won["fee"], f"{before - after} are gone")
+        tell.say("  The bank is convinced: the money is the shop's again.")
+
     def a_payout(self) -> None:
         tell = self._tell
         tell.chapter("The shop is paid out")
@@ -183,6 +204,19 @@ class StoryOfPayments:
     def _in_wallet(self) -> int:
         available: int = self._tell.get("/v1/customers/carol/wallets/EUR", aloud=False)["available"]
         return available
+
+    def _dispute(self, payment: str, attempt: str, status: str, **more: str) -> Json:
+        """The bank moves the dispute of this charge; what is shown of it then."""
+        self._ask_simulator("POST", "/control/disputes", {"charge": attempt, "status": status, **more})
+        shown: list[str] = []
+
+        def has_moved(view: Json) -> bool:
+            shown[:] = [dispute["id"] for dispute in view["disputes"] if dispute["status"] == status]
+            return bool(shown)
+
+        self._tell.until(payment, has_moved, f"dispute {status}")
+        dispute: Json = self._tell.get(f"/v1/disputes/{shown[-1]}").body
+        return dispute
 
     def _payer_approves(self, page: str) -> None:
         with httpx2.Client(trust_env=False) as client:

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.keys import load_or_create_pepper
 from api.settings import Settings
-from api.surroundings import callback_path, channels_of, database_at
+from api.surroundings import callback_path, channels_of, database_at, spare_the_collector
 from commands.channels.simulator.__main__ import main as simulate
 from commands.funds import ReleaseFunds
 from commands.processes.code_sender import run_codes
@@ -104,6 +104,7 @@ async def _work(of: Settings, database: Database) -> None:
     codes.add_done_callback(lambda _: stop.set())
     try:
         await pool.open()
+        spare_the_collector()
         await run_worker(
             database,
             channels_of(of),

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import ConfigDict
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api import late
 from api.answers import Page, answer
-from api.dependencies import Calling, Cursor, Limit, MinPosition
+from api.dependencies import CALLER, Caller, Calling, Cursor, Limit, MinPosition, Rules, body_of, understood
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
@@ -203,14 +204,18 @@ class RefundRequest(Request):
     scope="payments:write",
     may_be_late=True,
     refuses=PAYMENT_REFUSALS,
+    rules=Rules("payments:write", takes_key=True, thin=True),
+    body=PaymentRequest,
 )
-async def create_payment(asked: PaymentRequest, caller: Calling) -> Response:
+async def create_payment(request: HttpRequest) -> Response:
     """Ask for a payment. 202 while the channel has not said what became of it: it is asked until it is known.
 
     A payment that the channel declines is created and `failed`, with an `error` that the payer may read. With `confirm`
     false it is only `created`, and begins with /confirm. While it `requires_action`, `next_action` says what the payer
     has to do, and until when. Under a contract, with `scheduled_at`, it stays `created` until then.
     """
+    caller: Caller = request.scope[CALLER]
+    asked = understood(PaymentRequest, body_of(request))
     command = await with_signals(caller, asked.to_command())
     answer = await late.carry_out(caller, command, asked, lambda name: name, lambda history, _: payment_view(history))
     await hand_over_code(caller, answer)

@@ -13,17 +13,15 @@ the bytes between the colon and the comma as they came. A message is a form: sig
 `sign_type`, and it comes again until it is answered `success`. Sums are yuan with two decimals, times those of China.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
+from commands.channels.alipay_forms import CHINA, TIME, Charset, fits, read_answer, read_form, signable, signed
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,
@@ -46,7 +44,7 @@ from commands.channels.channel import (
     Verdict,
 )
 from commands.channels.declines import shown
-from commands.channels.keys import Keyring, SigningKey, VerifyingKey
+from commands.channels.keys import Keyring
 from commands.channels.requests import (
     ChannelRequest,
     Charge,
@@ -60,10 +58,7 @@ from commands.channels.signatures import WINDOW_S
 from commands.channels.yuan import fen, yuan
 from ledger.errors import CallbackUnreadable, SignatureInvalid, SignatureMalformed, TimestampOutOfWindow
 
-Charset = Literal["utf-8", "gbk"]
 CURRENCY = "CNY"
-CHINA = timezone(timedelta(hours=8))
-TIME = "%Y-%m-%d %H:%M:%S"
 PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")
 DEPOSIT_BACK = "alipay.trade.refund.depositback.completed"
 _FORM = "application/x-www-form-urlencoded;charset="
@@ -103,54 +98,6 @@ REFUSALS: dict[str, DeclineReason] = {
     "ACQ.TRADE_NOT_EXIST": "integration",
     "ACQ.INVALID_PARAMETER": "integration",
 }
-
-
-# --- forms and signatures ------------------------------------------------------------------------------------------
-
-
-def signable(fields: Mapping[str, str], *but: str) -> str:
-    """The fields that have a value, sorted by name."""
-    return "&".join(f"{name}={value}" for name, value in sorted(fields.items()) if value and name not in but)
-
-
-def signed(key: SigningKey, fields: Mapping[str, str], charset: Charset, *but: str) -> bytes:
-    """The form with its signature among its fields; what the charset cannot say stands as a question mark."""
-    told = {name: value.encode(charset, "replace").decode(charset) for name, value in fields.items() if value}
-    sign = base64.b64encode(key.signature(signable(told, *but).encode(charset))).decode()
-    return urlencode(sorted({**told, "sign": sign}.items()), encoding=charset).encode()
-
-
-def fits(key: VerifyingKey, message: bytes, sign: str) -> bool:
-    """Whether this is the other's signature, written in the one way there is."""
-    try:
-        signature = base64.b64decode(sign, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return base64.b64encode(signature).decode() == sign and key.verifies(message, signature)
-
-
-def read_form(body: bytes, charset: Charset) -> dict[str, str] | None:
-    """The fields, each of them once; None for whatever else it is."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, encoding=charset, errors="strict"
-        )
-    except ValueError:  # also of a strange encoding
-        return None
-    fields = dict(pairs)
-    return fields if len(fields) == len(pairs) else None
-
-
-def read_answer(key: VerifyingKey, method: str, body: bytes, charset: Charset) -> dict[str, Any] | str:
-    """What stands in a signed answer to this method, or what is wrong with it."""
-    try:
-        parts = msgspec.json.decode(body.decode(charset), type=dict[str, msgspec.Raw])
-        raw = bytes(parts[method.replace(".", "_") + "_response"])
-        sign = msgspec.json.decode(parts["sign"], type=str)
-        genuine = fits(key, raw.decode().encode(charset), sign)
-        return msgspec.json.decode(raw, type=dict[str, Any]) if genuine else "the answer is not signed by the channel"
-    except (KeyError, msgspec.MsgspecError, UnicodeError, RecursionError):
-        return "the answer cannot be read"
 
 
 # --- the adapter ---------------------------------------------------------------------------------------------------

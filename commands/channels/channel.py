@@ -3,8 +3,9 @@
 request ──to_wire──▶ HttpRequest ──dispatcher──▶ HttpReply ──from_wire──▶ verdict
                                    callback (headers, raw body) ──from_callback──▶ CallbackNotice
 
-A translator is pure: no socket, clock or randomness. Silence is no answer: whatever is not an explicit success or an
-explicit refusal of the channel is `Unknown`, and only what surely did not happen is `NotSent`.
+A translator is pure: no socket, no randomness, and no clock but one that it is given, where a channel wants to be told
+when it was asked. Silence is no answer: whatever is not an explicit success or an explicit refusal of the channel is
+`Unknown`, and only what surely did not happen is `NotSent`.
 """
 
 from collections.abc import Mapping

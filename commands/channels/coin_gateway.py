@@ -2,12 +2,11 @@
 
 POST /v1/invoices                    an address to which so many coins are to be sent
 GET  /v1/invoices/{id}               … and every transaction to it that is known, with the blocks that lie on it
-POST /v1/invoices/{id}/cancel        nobody is asked for it any more; what comes all the same is still told of
-GET  /v1/cancellations/{id}
 
 Every body is signed in `x-gateway-signature`: HMAC-SHA-256, in hexadecimals, of what it is (request, answer, message),
 of what it belongs to (method and address, the request's signature, the message's number) and of the bytes themselves.
-Sums are whole coins as decimal text; moments Unix seconds. Coins are not sent back through the gateway.
+Sums are whole coins as decimal text; moments Unix seconds. Nobody can close an
+address, and nothing is sent back from it.
 """
 
 import re
@@ -25,8 +24,6 @@ from commands.channels.channel import (
     PENDING,
     ActionRequired,
     CallbackNotice,
-    Changed,
-    ChangeDeclined,
     Charged,
     CoinsSeen,
     CoinTransfer,
@@ -40,7 +37,7 @@ from commands.channels.channel import (
     Verdict,
 )
 from commands.channels.declines import group_of, shown
-from commands.channels.requests import ChannelRequest, Charge, QueryChange, QueryCharge, VoidCharge
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge
 from commands.channels.signatures import WINDOW_S, Secret
 from ledger.currencies import ASSETS
 from ledger.errors import CallbackUnreadable, SignatureInvalid, SignatureMalformed, TimestampOutOfWindow
@@ -57,8 +54,6 @@ _Moment = Annotated[int, Meta(ge=0, le=253_370_764_800)]  # the year 9999 is not
 REFUSALS: dict[str, DeclineReason] = {
     "invalid_request": "integration",
     "amount_not_taken": "amount_limits",
-    "invoice_not_found": "integration",
-    "invoice_not_open": "integration",
 }
 
 
@@ -138,39 +133,17 @@ class Invoice(Struct, frozen=True, tag_field="object", tag="invoice"):
         )
 
 
-class Cancellation(Struct, frozen=True, tag_field="object", tag="cancellation"):
-    id: _Word
-    reference: _Word
-    status: Literal["done", "refused", "pending"]
-    coin: _Word
-    amount: str
-    decided_at: _Moment | None = None
-    reason: _Word | None = None
-
-    def verdict(self) -> Verdict:
-        amount = minor_units(self.amount, self.coin)
-        match self:
-            case Cancellation(status="done", decided_at=int() as at) if amount:
-                return Changed(self.reference, amount, self.coin, _utc(at))
-            case Cancellation(status="refused", reason=str() as code):
-                return ChangeDeclined(group_of(code)[0], code, "")
-            case Cancellation(status="pending"):
-                return PENDING
-            case _:
-                return Unknown("the cancellation contradicts itself")
-
-
 class Refusal(Struct, frozen=True, tag_field="object", tag="refusal"):
     code: _Word
     message: str = ""
 
 
-Told = Invoice | Cancellation | Refusal
+Told = Invoice | Refusal
 
 
 class Message(Struct, frozen=True):
     sent_at: _Moment
-    data: Invoice | Cancellation
+    data: Invoice
 
 
 def signature(secret: Secret, kind: Literal["request", "answer", "message"], belongs_to: str, body: bytes) -> str:
@@ -199,13 +172,6 @@ class CoinGateway:
                 return self._signed("POST", "/v1/invoices", msgspec.json.encode(order))
             case QueryCharge():
                 return self._signed("GET", f"/v1/invoices/{quote(request.attempt_id, safe='')}")
-            case VoidCharge(takes_back=""):
-                path = f"/v1/invoices/{quote(request.attempt_id, safe='')}/cancel"
-                sums = {"coin": request.currency, "amount": whole_coins(request.amount, request.currency)}
-                about = {"id": request.void_id, "reference": request.channel_reference}
-                return self._signed("POST", path, msgspec.json.encode(about | sums))
-            case QueryChange():
-                return self._signed("GET", f"/v1/cancellations/{quote(request.change_id, safe='')}")
             case _:
                 raise ErrandNotSupported(type(request).__name__)
 
@@ -224,16 +190,10 @@ class CoinGateway:
             case Charge() | QueryCharge(), Invoice() if told.id == request.attempt_id:
                 same = isinstance(request, QueryCharge) or _same(told, request.amount, request.currency)
                 return told.verdict() if same else AMOUNT_MISMATCH
-            case VoidCharge(), Cancellation() if told.id == request.void_id:
-                return told.verdict() if _same(told, request.amount, request.currency) else AMOUNT_MISMATCH
-            case QueryChange(), Cancellation() if told.id == request.change_id:
-                return told.verdict()
-            case ((QueryCharge() | QueryChange()), Refusal(code="not_found")):
+            case QueryCharge(), Refusal(code="not_found"):
                 return NotFound()
             case Charge(), Refusal(code=code, message=message) if code in REFUSALS:
                 return Declined(REFUSALS[code], code, shown(message), hard=False)
-            case VoidCharge(), Refusal(code=code, message=message) if code in REFUSALS:
-                return ChangeDeclined(REFUSALS[code], code, shown(message))
             case _:
                 return Unknown("this is no answer to this request")
 
@@ -250,15 +210,14 @@ class CoinGateway:
             raise CallbackUnreadable(event_id=event_id) from None
         if abs(int(now.timestamp()) - message.sent_at) > WINDOW_S:
             raise TimestampOutOfWindow()
-        subject: Literal["charge", "change"] = "charge" if isinstance(message.data, Invoice) else "change"
-        return CallbackNotice(event_id, subject, message.data.id, message.data.verdict())
+        return CallbackNotice(event_id, "charge", message.data.id, message.data.verdict())
 
     def _signed(self, method: str, path: str, body: bytes = b"") -> HttpRequest:
         headers = {SIGNATURE: signature(self.secret, "request", f"{method} {path}", body)}
         return HttpRequest(method, path, headers | ({"content-type": "application/json"} if body else {}), body)
 
 
-def _same(told: Invoice | Cancellation, amount: int, coin: str) -> bool:
+def _same(told: Invoice, amount: int, coin: str) -> bool:
     return (minor_units(told.amount, told.coin), told.coin) == (amount, coin)
 
 

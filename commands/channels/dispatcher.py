@@ -23,7 +23,7 @@ from commands.channels.requests import ChannelRequest
 LARGEST_REPLY = 64 * 1024
 _CONNECTIONS_PER_CHANNEL = 64
 # The client looks at each connection of its pool for every request, and again for every answer.
-_CONNECTIONS_PER_POOL = 8
+_CONNECTIONS_PER_POOL = 4
 _PAUSE_BEFORE_SECOND_TRY_S = 0.05
 # Shorter than any server keeps an idle connection, so that ours is rarely closed under a request on its way.
 _IDLE_CONNECTION_S = 2.0

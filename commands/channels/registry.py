@@ -115,8 +115,16 @@ def settings_of(terms: ChannelTerms, base_url: str, folder: Path) -> ChannelSett
     """A channel at this address with the key material in this folder, made by whoever comes first."""
     secret = secret_from_file(folder / f"{terms.name}.secret")
     keys = our_ring(folder, terms.name) if terms.adapter in KEYED else None
-    texts = {name: _text_in(folder / f"{terms.name}.{name}") for name in ("api_key", "webhook_secret")}
-    return ChannelSettings(terms.name, base_url, secret, terms.adapter, keys, terms.account, **texts)
+    return ChannelSettings(
+        terms.name,
+        base_url,
+        secret,
+        terms.adapter,
+        keys,
+        terms.account,
+        api_key=_text_in(folder / f"{terms.name}.api_key"),
+        webhook_secret=_text_in(folder / f"{terms.name}.webhook_secret"),
+    )
 
 
 def configured(channels: Iterable[ChannelTerms], simulator_url: str | None, folder: Path) -> "Registry":

@@ -18,22 +18,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, Struct
 
-from commands.channels.alipay import fits
+from commands.channels.alipay_forms import fits
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
-    PENDING,
     Acknowledgement,
     ActionRequired,
     CallbackNotice,
     Changed,
     ChangeDeclined,
-    Charged,
     Declined,
     DeclineReason,
     ErrandNotSupported,
@@ -41,8 +37,6 @@ from commands.channels.channel import (
     HttpRequest,
     NotFound,
     RefundDeclined,
-    Refunded,
-    RefundReturned,
     Unknown,
     Verdict,
 )
@@ -58,8 +52,8 @@ from commands.channels.requests import (
     VoidCharge,
 )
 from commands.channels.signatures import WINDOW_S, Secret
+from commands.channels.wechat_objects import Address, Error, Message, Refund, Resource, Transaction
 from ledger.errors import CallbackUnreadable, SignatureInvalid, SignatureMalformed, TimestampOutOfWindow
-from ledger.money import LARGEST
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 ORDERS = "/v3/pay/transactions"
@@ -68,9 +62,6 @@ CIPHER = "AEAD_AES_256_GCM"
 _WORD = re.compile(r"[!-~]{1,128}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _ADDRESS = re.compile(r"(weixin|https?)://[!-~]{1,1000}")
-_Word = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
-_Fen = Annotated[int, Meta(ge=1, le=LARGEST)]
-_Time = Annotated[datetime, Meta(tz=True)]
 
 # Refusals of an order: the platform's code and our group. What is not here leaves open what happened.
 DECLINES: dict[str, DeclineReason] = {
@@ -97,112 +88,6 @@ REFUSALS: dict[str, DeclineReason] = {
     "NO_AUTH": "configuration",
 }
 _NOT_THERE = ("ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS")
-
-
-class OrderSum(Struct, frozen=True):
-    total: _Fen
-    currency: _Word = "CNY"
-
-
-class RefundSum(Struct, frozen=True):
-    refund: _Fen
-    currency: _Word = "CNY"
-
-
-class Transaction(Struct, frozen=True):
-    """An order as the platform has it; one that nobody has paid has no number of the platform's."""
-
-    out_trade_no: _Word
-    trade_state: Literal["SUCCESS", "REFUND", "NOTPAY", "CLOSED", "REVOKED", "USERPAYING", "PAYERROR"]
-    amount: OrderSum
-    transaction_id: _Word | None = None
-    success_time: _Time | None = None
-    trade_state_desc: str = ""
-
-    def verdict(self) -> Verdict:
-        match self:
-            # REFUND: it was paid, and at least a part was given back.
-            case Transaction(
-                trade_state="SUCCESS" | "REFUND", transaction_id=str() as reference, success_time=datetime() as at
-            ):
-                return Charged(reference, self.amount.total, self.amount.currency, None, at.astimezone(UTC))
-            case Transaction(trade_state="NOTPAY"):
-                # Only the answer to the order tells where the payer has to go: it has to be asked for again.
-                return NotFound()
-            case Transaction(trade_state="USERPAYING"):
-                return PENDING
-            case Transaction(trade_state="PAYERROR"):
-                return Declined("generic_decline", "PAYERROR", shown(self.trade_state_desc), hard=False)
-            case Transaction(trade_state="CLOSED"):
-                return Declined("session_expired", "CLOSED", "", hard=False)
-            case Transaction(trade_state="REVOKED"):
-                return Declined("cancelled_by_user", "REVOKED", "", hard=False)
-            case _:
-                return Unknown("the order contradicts itself")
-
-    def closed(self, at: datetime) -> Verdict:
-        """Whether it is closed: the platform keeps no other trace of a closing."""
-        match self.trade_state:
-            case "CLOSED" | "REVOKED" | "PAYERROR":
-                return Changed(self.out_trade_no, self.amount.total, self.amount.currency, at)
-            case "SUCCESS" | "REFUND":
-                return ChangeDeclined("integration", "ORDERPAID", "")
-            case "NOTPAY":
-                return NotFound()
-            case _:
-                return PENDING
-
-
-class Refund(Struct, frozen=True):
-    refund_id: _Word
-    out_refund_no: _Word
-    amount: RefundSum
-    status: Literal["SUCCESS", "CLOSED", "PROCESSING", "ABNORMAL"] | None = None
-    refund_status: Literal["SUCCESS", "CLOSED", "PROCESSING", "ABNORMAL"] | None = None  # as a message names it
-    success_time: _Time | None = None
-
-    def verdict(self) -> Verdict:
-        amount, currency = self.amount.refund, self.amount.currency
-        at = None if self.success_time is None else self.success_time.astimezone(UTC)
-        match self.status or self.refund_status:
-            case "SUCCESS" if at is not None:
-                return Refunded(self.refund_id, amount, currency, None, at)
-            case "ABNORMAL" if at is not None:
-                return RefundReturned(self.refund_id, amount, currency, "ABNORMAL", "", at)
-            case "ABNORMAL":
-                return RefundDeclined("account_invalid", "ABNORMAL", "", hard=True)
-            case "CLOSED":
-                return RefundDeclined("generic_decline", "CLOSED", "", hard=False)
-            case "PROCESSING":
-                return PENDING
-            case _:
-                return Unknown("the refund contradicts itself")
-
-
-class _Address(Struct, frozen=True):
-    code_url: str = ""
-    h5_url: str = ""
-    trade_state: str | None = None
-
-
-class _Error(Struct, frozen=True):
-    code: _Word
-    message: str = ""
-
-
-class Resource(Struct, frozen=True):
-    """What a message tells, encrypted."""
-
-    original_type: Literal["transaction", "refund"]
-    algorithm: Literal["AEAD_AES_256_GCM"]
-    ciphertext: str
-    nonce: str
-    associated_data: str = ""
-
-
-class Message(Struct, frozen=True):
-    id: _Word
-    resource: Resource
 
 
 # --- signatures ----------------------------------------------------------------------------------------------------
@@ -325,7 +210,7 @@ class WeChatPay:
                 case 200, RefundCharge() | QueryRefund():
                     return _given_back(request, msgspec.json.decode(reply.body.decode(), type=Refund))
                 case status, _ if 400 <= status < 500:
-                    return _refused(request, msgspec.json.decode(reply.body.decode(), type=_Error))
+                    return _refused(request, msgspec.json.decode(reply.body.decode(), type=Error))
                 case status, _:
                     return Unknown(f"http {status}")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -372,7 +257,7 @@ class WeChatPay:
 
 
 def _ordered(request: Charge, body: str) -> Verdict:
-    address = msgspec.json.decode(body, type=_Address)
+    address = msgspec.json.decode(body, type=Address)
     if address.trade_state is not None:
         order = msgspec.json.decode(body, type=Transaction)
         if order.out_trade_no != request.attempt_id:
@@ -396,7 +281,7 @@ def _given_back(request: RefundCharge | QueryRefund, refund: Refund) -> Verdict:
     return refund.verdict() if same else AMOUNT_MISMATCH
 
 
-def _refused(request: ChannelRequest, error: _Error) -> Verdict:
+def _refused(request: ChannelRequest, error: Error) -> Verdict:
     code, message = error.code, shown(error.message)
     match request:
         case QueryCharge() | QueryChange() | QueryRefund() if code in _NOT_THERE:

@@ -36,12 +36,14 @@ class ChannelTerms(msgspec.Struct, frozen=True):
     prefunded: bool = False
     returns_fee: bool = False
     """Of what it kept for a charge it gives back as much as is refunded of it."""
+    invoices_fee: bool = False
+    """It settles the whole of what it took, and invoices its share."""
     dispute_fee: int = 0
     payout_fee: int = 0
     settles_after_days: int = 1
     simulated: bool = True
     base_url: str = ""
-    """Where a real one lives. It is spoken to once its key stands in `<name>.api_key`, in the folder of the channels."""
+    """Where a real one lives; spoken to once its key stands in `<name>.api_key` in the folder of the channels."""
     by_rules_only: bool = False
     """It is tried only where routing rules name it, and never because it is listed here."""
 
@@ -118,13 +120,12 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         currencies=("CNY",),
         voids=True,
     ),
-    # Coins stay in custody until they are sold; nothing is sent back through the gateway.
+    # Nobody can close an address, and nothing is sent back from it: coins stay in custody until they are sold.
     ChannelTerms(
         "coin_gateway",
         methods=("coin",),
-        fee_bps=100,
+        fee_bps=0,
         adapter="coin_gateway",
-        voids=True,
         refunds=False,
     ),
 )

@@ -63,3 +63,8 @@ def _affordable(terms: FeeTerms, wanted: int, amount: int, paid: int, taxed: int
 def channel_fee(channel: str, amount: int) -> int:
     """What the contract with the channel says it keeps of this amount; 0 where there is no contract."""
     return sum(share_in_basis_points(amount, terms.fee_bps) for terms in CHANNELS if terms.name == channel)
+
+
+def invoices_fee(channel: str) -> bool:
+    """Whether the channel settles the whole of what it took, and invoices its fee."""
+    return any(terms.invoices_fee for terms in CHANNELS if terms.name == channel)

@@ -9,8 +9,9 @@ import msgspec
 
 from commands.policies.banks import bank_objections
 from commands.policies.caps import phone_objections
+from commands.policies.channels import CHANNELS
 from commands.policies.coins import coin_objections
-from ledger.errors import FieldInvalid, FieldMissing, Refusal
+from ledger.errors import AmountOutsideLimits, CurrencyMismatch, FieldInvalid, FieldMissing, Refusal
 from ledger.events.payments import Method
 
 # How a payer comes from the shop to his wallet: he scans a code, is sent to a page, or is handed over to the app.
@@ -58,4 +59,19 @@ def method_objections(method: Method, amount: int, currency: str) -> list[Refusa
             found.append(FieldInvalid(f"One of {', '.join(detail.words)} is expected.", pointer=pointer))
         else:
             found += detail.objections(value, amount, currency)
-    return found
+    return found + _of_channels(method.type, amount, currency)
+
+
+def _of_channels(method: str, amount: int, currency: str) -> list[Refusal]:
+    """What no channel will ever do is refused at once: to ask again later would not help."""
+    carriers = [terms for terms in CHANNELS if method in terms.methods]
+    if not carriers:
+        return []
+    able = [terms for terms in carriers if not terms.currencies or currency in terms.currencies]
+    if not able:
+        known = sorted({code for terms in carriers for code in terms.currencies})
+        detail = f"{method} is paid in {', '.join(known)}."
+        return [CurrencyMismatch(detail, pointer="/currency", supported=[*known])]
+    if not any(terms.takes(amount, currency) for terms in able):
+        return [AmountOutsideLimits(pointer="/amount")]
+    return []

@@ -62,6 +62,7 @@ class PaymentPaidInCoins(Event, frozen=True, omit_defaults=True):
     excess: int = 0
     tax: int = 0
     invoiced: bool = False
+    fee_payable: bool = False
 
 
 class PaymentCoinsReversed(Event, frozen=True):

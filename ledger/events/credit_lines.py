@@ -61,6 +61,7 @@ class CreditRepaid(Event, frozen=True, omit_defaults=True):
     interest: int = 0
     principal: int = 0
     to_wallet: int = 0
+    fee_payable: bool = False
 
 
 class CreditLossProposed(Event, frozen=True, omit_defaults=True):

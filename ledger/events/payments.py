@@ -233,6 +233,8 @@ class PaymentCaptured(Event, frozen=True, omit_defaults=True):
     tax: int = 0
     invoiced: bool = False
     subsidy: int = 0
+    fee_payable: bool = False
+    """The channel does not keep its fee, but invoices it."""
     receipt: int = 0
     """The number of the receipt that was kept apart before, and is accepted for the order now."""
 
@@ -346,3 +348,4 @@ class PaymentReceiptUnapplied(Event, frozen=True, omit_defaults=True):
     currency: str
     channel_fee: int
     because: str
+    fee_payable: bool = False

@@ -80,6 +80,7 @@ class RefundSucceeded(Event, frozen=True, omit_defaults=True):
     product: str = ""
     fee_back: int = 0
     channel_fee_back: int = 0
+    fee_payable: bool = False
 
 
 class RefundReturned(Event, frozen=True, omit_defaults=True):

@@ -69,3 +69,4 @@ class RepaymentReceiptUnapplied(Event, frozen=True, omit_defaults=True):
     currency: str
     channel_fee: int
     because: str
+    fee_payable: bool = False

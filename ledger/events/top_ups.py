@@ -41,6 +41,7 @@ class TopUpSucceeded(Event, frozen=True, omit_defaults=True):
     amount: int
     currency: str
     channel_fee: int
+    fee_payable: bool = False
 
 
 class TopUpFailed(Event, frozen=True, omit_defaults=True):
@@ -65,6 +66,7 @@ class TopUpReceiptUnapplied(Event, frozen=True, omit_defaults=True):
     currency: str
     channel_fee: int
     because: str
+    fee_payable: bool = False
 
 
 TopUpEvent = TopUpRequested | TopUpUnanswered | TopUpSucceeded | TopUpFailed | TopUpReceiptUnapplied

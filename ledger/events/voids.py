@@ -79,5 +79,6 @@ class PaymentRevoked(Event, frozen=True, omit_defaults=True):
     tax: int = 0
     invoiced: bool = False
     subsidy: int = 0
+    fee_payable: bool = False
     short: int = 0
     """What of it the merchant has had already, and owes from here on."""

@@ -165,6 +165,7 @@ def captured(payment: Payment, event: PaymentCaptured, recorded: Recorded) -> Pa
             fee=event.fee,
             tax=event.tax,
             invoiced=event.invoiced,
+            fee_payable=event.fee_payable,
             subsidy=event.subsidy,
             channel_fee=event.channel_fee,
             released=event.released,

@@ -22,7 +22,6 @@ from ledger.events.payments import (
     PaymentRouted,
 )
 from ledger.payment import (
-    ACCEPTED,
     CANCELED,
     CLOSED,
     DECLINED,
@@ -37,6 +36,7 @@ from ledger.payment import (
     Attempt,
     Payment,
 )
+from ledger.receipt import ACCEPTED
 
 # What an event does to a payment; the event's own type is what the table says.
 Evolver = Callable[[Payment, Any, Recorded], Payment]
@@ -65,7 +65,8 @@ def action_required(payment: Payment, event: PaymentActionRequired, recorded: Re
     def change(attempt: Attempt) -> Attempt:
         return replace(attempt, status=REQUIRES_ACTION, reference=event.channel_reference)
 
-    return replace(with_attempt(payment, event.attempt, change), status=REQUIRES_ACTION, action=event, asked=(*payment.asked, event))
+    changed = with_attempt(payment, event.attempt, change)
+    return replace(changed, status=REQUIRES_ACTION, action=event, asked=(*payment.asked, event))
 
 
 def unanswered(payment: Payment, event: PaymentAttemptUnanswered, recorded: Recorded) -> Payment:

@@ -14,7 +14,8 @@ from ledger.events.receipts import (
 )
 from ledger.evolving import payments
 from ledger.evolving.payments import Evolvers
-from ledger.payment import KEPT, RETURNED, RETURNING, Payment, Receipt
+from ledger.payment import Payment
+from ledger.receipt import KEPT, RETURNED, RETURNING, Receipt
 
 
 def with_receipt(payment: Payment, number: int, change: Callable[[Receipt], Receipt]) -> Payment:

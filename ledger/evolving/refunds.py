@@ -17,7 +17,8 @@ from ledger.events.refunds import (
     RefundUnapplied,
 )
 from ledger.evolving.payments import Evolvers
-from ledger.payment import FAILED, FAILED_AFTER_SUCCESS, PAID_ELSEWHERE, SUCCEEDED, GivenBackUnasked, Payment, Refund
+from ledger.payment import FAILED, FAILED_AFTER_SUCCESS, PAID_ELSEWHERE, SUCCEEDED, Payment, Refund
+from ledger.receipt import GivenBackUnasked
 
 
 def with_refund(payment: Payment, name: str, recorded: Recorded, change: Callable[[Refund], Refund]) -> Payment:

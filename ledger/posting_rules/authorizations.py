@@ -6,7 +6,6 @@ What a channel holds is memo only: it is neither ours nor owed. What is frozen i
 from ledger.chart import (
     authorized,
     authorized_contra,
-    channel_fee,
     channel_receivable,
     merchant_pending,
     merchant_receivable,
@@ -24,6 +23,7 @@ from ledger.events.authorizations import (
 )
 from ledger.events.voids import AuthorizationVoided, PaymentRevoked
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.channel_fees import accrued
 from ledger.posting_rules.payments import DISCOUNT, owed_to_merchant
 from ledger.posting_rules.transfers import Rules
 
@@ -59,10 +59,9 @@ def taken_back(event: PaymentRevoked) -> tuple[Posting, ...]:
     )
     return (
         *opposite(owed),
-        debit(receivable, event.channel_fee, currency),
+        *opposite(accrued(event)),
         credit(receivable, event.amount, currency),
         credit(subsidy(DISCOUNT, currency), event.subsidy, currency),
-        credit(channel_fee(event.channel, currency), event.channel_fee, currency),
     )
 
 
@@ -70,8 +69,8 @@ def revoked(event: PaymentRevoked) -> JournalEntry:
     """B10 and K2. What is held again is memo again; what its merchant has had already is his debt."""
     return entry_of(
         *taken_back(event),
-        debit(debts(event.product, event.merchant, event.currency), event.short, event.currency),
-        credit(sales(event.product, event.merchant, event.currency), event.short, event.currency),
+        debit(merchant_receivable(event.merchant, event.currency), event.short, event.currency),
+        credit(merchant_pending(event.merchant, event.currency), event.short, event.currency),
         *memo(event.channel, event.reopened, event.currency),
     )
 

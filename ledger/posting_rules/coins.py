@@ -11,6 +11,7 @@ from ledger.events.coins import (
     PaymentPaidInCoins,
 )
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.channel_fees import accrued
 from ledger.posting_rules.payments import owed_to_merchant
 from ledger.posting_rules.transfers import Rules
 
@@ -31,7 +32,7 @@ def taken_out(event: PaymentCoinsDropped | PaymentCoinsGivenBack) -> JournalEntr
 
 def _paid(event: PaymentPaidInCoins) -> tuple[Posting, ...]:
     coin, apart = event.coin, unapplied_receipts(event.channel, event.coin)
-    units, receivable = (coin, event.currency), channel_receivable(event.channel, event.currency)
+    units = (coin, event.currency)
     return (
         debit(coin_custody(event.channel, coin), event.applied + event.excess, coin),
         debit(apart, event.from_unapplied, coin),
@@ -47,8 +48,7 @@ def _paid(event: PaymentPaidInCoins) -> tuple[Posting, ...]:
             tax=event.tax,
             invoiced=event.invoiced,
         ),
-        debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
-        credit(receivable, event.channel_fee, event.currency),
+        *accrued(event),
     )
 
 

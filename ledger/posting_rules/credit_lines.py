@@ -1,7 +1,6 @@
 """Credit lines: interest, repayments and losses (rows G2, G3 with A6, G5 of the table of events, and J4)."""
 
 from ledger.chart import (
-    channel_fee,
     channel_receivable,
     credit_allowance,
     credit_interest,
@@ -14,6 +13,7 @@ from ledger.chart import (
 from ledger.events.credit_lines import CreditImpaired, CreditInterestCharged, CreditRepaid, CreditWrittenOff
 from ledger.events.repayments import RepaymentReceiptUnapplied
 from ledger.journal import JournalEntry, credit, debit, entry_of
+from ledger.posting_rules.channel_fees import accrued
 from ledger.posting_rules.transfers import Rules
 
 PRODUCT = "credit_pay"
@@ -42,8 +42,7 @@ def repaid(event: CreditRepaid) -> JournalEntry | None:
         credit(credit_interest_receivable(event.customer, currency), due, currency),
         credit(credit_principal(event.customer, currency), event.principal, currency),
         credit(wallet_available(event.customer, currency), event.to_wallet, currency),
-        debit(channel_fee(event.channel, currency), event.channel_fee, currency),
-        credit(receivable, event.channel_fee, currency),
+        *accrued(event),
     )
 
 
@@ -72,8 +71,7 @@ def receipt_unapplied(event: RepaymentReceiptUnapplied) -> JournalEntry:
     return entry_of(
         debit(receivable, event.amount, event.currency),
         credit(unapplied_receipts(event.channel, event.currency), event.amount, event.currency),
-        debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
-        credit(receivable, event.channel_fee, event.currency),
+        *accrued(event),
     )
 
 

@@ -1,7 +1,8 @@
-"""Funds: sales become available, shares of them go to others (chart rows A11, A15, and B2's recovery)."""
+"""Funds: sales become available, shares of them go to others (chart rows A11, A15, C7, and B2's recovery)."""
 
-from ledger.chart import merchant_available, merchant_pending, merchant_receivable, merchant_reserve
+from ledger.chart import credit_loss, merchant_available, merchant_pending, merchant_receivable, merchant_reserve
 from ledger.events.funds import FundsReleased, ReserveReleased
+from ledger.events.merchant_losses import MerchantDebtWrittenOff
 from ledger.events.shares import PaymentShared, PaymentShareReturned
 from ledger.journal import JournalEntry, credit, debit, entry_of
 from ledger.posting_rules.transfers import Rules
@@ -42,9 +43,18 @@ def share_returned(event: PaymentShareReturned) -> JournalEntry:
     )
 
 
+def written_off(event: MerchantDebtWrittenOff) -> JournalEntry:
+    """C7."""
+    return entry_of(
+        debit(credit_loss("merchant", event.currency), event.amount, event.currency),
+        credit(merchant_receivable(event.merchant, event.currency), event.amount, event.currency),
+    )
+
+
 ENTRY_RULES: Rules = {
     FundsReleased: released,
     ReserveReleased: reserve_released,
     PaymentShared: shared,
     PaymentShareReturned: share_returned,
+    MerchantDebtWrittenOff: written_off,
 }

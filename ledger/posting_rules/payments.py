@@ -6,7 +6,6 @@ Rows A5 and A6, A13, A14, F3, F4, F8 with its F2, G1, I1, J1, J4 of the table of
 from ledger.chart import (
     authorized,
     authorized_contra,
-    channel_fee,
     channel_receivable,
     credit_principal,
     fx_position,
@@ -30,6 +29,7 @@ from ledger.events.payments import (
     PaymentWalletUnfrozen,
 )
 from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
+from ledger.posting_rules.channel_fees import accrued
 from ledger.posting_rules.transfers import Rules
 
 # The cause of what we pay in a payer's stead.
@@ -90,15 +90,13 @@ def captured(event: PaymentCaptured) -> JournalEntry:
         event.merchant, event.product, amount, event.fee, currency, tax=event.tax, invoiced=event.invoiced
     )
     unapplied, kept = unapplied_receipts(event.channel, event.currency), event.receipt != 0
-    # What was kept apart is with the channel already, and so is its fee.
-    fee = 0 if kept else event.channel_fee
     return entry_of(
         debit(unapplied if kept else receivable, event.amount, event.currency),
         debit(subsidy(DISCOUNT, event.currency), event.subsidy, event.currency),
         debit(wallet_frozen(event.customer or "", event.currency), event.from_wallet, event.currency),
         *owed,
-        debit(channel_fee(event.channel, event.currency), fee, event.currency),
-        credit(receivable, fee, event.currency),
+        # What was kept apart is with the channel already, and so is its fee.
+        *(() if kept else accrued(event)),
         # What was held is taken now, and held no more.
         debit(authorized_contra(event.channel, event.currency), event.released, event.currency),
         credit(authorized(event.channel, event.currency), event.released, event.currency),
@@ -149,12 +147,10 @@ def wallet_part_unfrozen(event: PaymentWalletUnfrozen) -> JournalEntry:
 
 def receipt_unapplied(event: PaymentReceiptUnapplied) -> JournalEntry:
     """J1 and J4 with A6: the channel holds money of ours that no order is waiting for."""
-    receivable = channel_receivable(event.channel, event.currency)
     return entry_of(
-        debit(receivable, event.amount, event.currency),
+        debit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
         credit(unapplied_receipts(event.channel, event.currency), event.amount, event.currency),
-        debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
-        credit(receivable, event.channel_fee, event.currency),
+        *accrued(event),
     )
 
 

@@ -7,6 +7,7 @@ from ledger.chart import (
     agency_balance,
     bank_client,
     channel_fee,
+    channel_fees_payable,
     channel_receivable,
     credit_principal,
     fx_position,
@@ -84,13 +85,15 @@ def succeeded(event: RefundSucceeded) -> JournalEntry:
     B8: what the merchant gets back of its fee. B9: what the channel gives back of its own.
     """
     whole = event.amount + event.to_wallet
+    channel, currency = event.channel, event.currency
+    kept_on = channel_fees_payable(channel, currency) if event.fee_payable else channel_receivable(channel, currency)
     return entry_of(
         debit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
         credit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
         credit(wallet_available(event.customer or "", event.currency), event.to_wallet, event.currency),
         debit(merchant_fee(event.product, event.currency), event.fee_back, event.currency),
         credit(merchant_pending(event.merchant, event.currency), event.fee_back, event.currency),
-        debit(channel_receivable(event.channel, event.currency), event.channel_fee_back, event.currency),
+        debit(kept_on, event.channel_fee_back, event.currency),
         credit(channel_fee(event.channel, event.currency), event.channel_fee_back, event.currency),
     )
 

@@ -1,18 +1,17 @@
 """Top-ups: money into a wallet through a channel (chart rows F1 and A6), or into nobody's (J4)."""
 
-from ledger.chart import channel_fee, channel_receivable, unapplied_receipts, wallet_available
+from ledger.chart import channel_receivable, unapplied_receipts, wallet_available
 from ledger.events.top_ups import TopUpReceiptUnapplied, TopUpSucceeded
 from ledger.journal import JournalEntry, credit, debit, entry_of
+from ledger.posting_rules.channel_fees import accrued
 from ledger.posting_rules.transfers import Rules
 
 
 def _received(event: TopUpSucceeded | TopUpReceiptUnapplied, owed_to: str) -> JournalEntry:
-    receivable = channel_receivable(event.channel, event.currency)
     return entry_of(
-        debit(receivable, event.amount, event.currency),
+        debit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
         credit(owed_to, event.amount, event.currency),
-        debit(channel_fee(event.channel, event.currency), event.channel_fee, event.currency),
-        credit(receivable, event.channel_fee, event.currency),
+        *accrued(event),
     )
 
 

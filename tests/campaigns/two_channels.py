@@ -23,7 +23,7 @@ def run(sizes: Sizes) -> Report:
 def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(prog="./run long two-channels", description=__doc__)
     options.add_argument("--payments", type=int, default=2_000, help="how many (2000)")
-    options.add_argument("--at-once", type=int, default=32, help="how many pay at the same time (32)")
+    options.add_argument("--at-once", type=int, default=16, help="how many pay at the same time (16)")
     options.add_argument("--evening", type=float, default=30, help="seconds to settle with the faults still on (30)")
     options.add_argument("--night", type=float, default=300, help="seconds to settle with the channels well (300)")
     options.add_argument("--seed", type=int, default=1, help="of faults, orders and payers (1)")

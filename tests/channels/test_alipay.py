@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from commands.channels.alipay import CHINA, DECLINES, DEPOSIT_BACK, TIME, Alipay, signable
+from commands.channels.alipay import DECLINES, DEPOSIT_BACK, Alipay
+from commands.channels.alipay_forms import CHINA, TIME, signable
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
     PENDING,

@@ -11,8 +11,6 @@ from commands.channels.channel import (
     PENDING,
     ActionRequired,
     CallbackNotice,
-    Changed,
-    ChangeDeclined,
     Charged,
     CoinsSeen,
     CoinTransfer,
@@ -53,19 +51,13 @@ STRANGER = Secret(b"these are not the bytes that we share")
 AT = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC)
 AT_S = int(AT.timestamp())
 ORDER = Charge("pay_7-1", 125_000, "BTC", "tok_x", "order 7", "mer_1", method="coin", details={"coin": "BTC"})
-CANCEL = VoidCharge("close_7-1", "pay_7-1", "ch_9", 125_000, "BTC")
-QUERY, CANCELED_ASKED = QueryCharge("pay_7-1"), QueryChange("close_7-1", "pay_7-1")
+QUERY = QueryCharge("pay_7-1")
 CONTRADICTS, NO_ANSWER = Unknown("the invoice contradicts itself"), Unknown("this is no answer to this request")
 
 
 def invoice(status: str, **changes: object) -> dict[str, object]:
     asked = {"coin": "BTC", "amount": "0.00125000", "address": "bc1q", "confirmations": 2}
     return {"object": "invoice", "id": "pay_7-1", "reference": "ch_9", "status": status, **asked, **changes}
-
-
-def canceled(status: str = "done", **changes: object) -> dict[str, object]:
-    sums = {"coin": "BTC", "amount": "0.00125000", "decided_at": AT_S}
-    return {"object": "cancellation", "id": "close_7-1", "reference": "vo_1", "status": status, **sums, **changes}
 
 
 def sent(txid: str, amount: str, confirmations: int = 0, **more: object) -> dict[str, object]:
@@ -78,7 +70,7 @@ def no(code: str) -> dict[str, object]:
 
 DATA = {"address": "bc1q", "amount": "125000", "coin": "BTC", "confirmations": "2"}
 ASKED = ActionRequired("ch_9", "pay_to_address", None, DATA, AT)
-CHARGED, CLOSED = Charged("ch_9", 125_000, "BTC", None, AT), Changed("vo_1", 125_000, "BTC", AT)
+CHARGED = Charged("ch_9", 125_000, "BTC", None, AT)
 SEEN = CoinsSeen("ch_9", "BTC", (CoinTransfer("a", 125_000, 2, AT),))
 TWO = CoinsSeen("ch_9", "BTC", (CoinTransfer("a", 5, 1, AT), CoinTransfer("b", 7, 0, AT, dropped=True)))
 
@@ -110,23 +102,19 @@ TABLE: list[tuple[str, ChannelRequest, int, dict[str, object], Verdict]] = [
      Declined("blocked", "fraudulent", "", True)),
     ("asked: not yet", QUERY, 200, invoice("pending"), PENDING),
     ("asked: not there", QUERY, 404, no("not_found"), NotFound()),
-    ("canceled", CANCEL, 200, canceled(), CLOSED),
-    ("another sum canceled", CANCEL, 200, canceled(amount="1.00"), AMOUNT_MISMATCH),
-    ("too late to cancel", CANCEL, 422, no("invoice_not_open"),
-     ChangeDeclined("integration", "invoice_not_open", "No.")),
-    ("asked: canceled too", CANCELED_ASKED, 200, canceled(), CLOSED),
-    ("asked: not canceled yet", CANCELED_ASKED, 200, canceled("pending"), PENDING),
 ]  # fmt: skip
 
 
 class TestTranslator(TranslatorConformance):
     channel = CHANNEL
     secret_words = (KEY.decode(), KEY.hex())
-    kinds = frozenset({Charged, Declined, ActionRequired, CoinsSeen, Changed, ChangeDeclined, NotFound, Unknown})
+    kinds = frozenset({Charged, Declined, ActionRequired, CoinsSeen, NotFound, Unknown})
     cannot = frozenset(
         {
             ConfirmCharge,
             CaptureCharge,
+            VoidCharge,
+            QueryChange,
             IncrementCharge,
             ExtendCharge,
             RefundCharge,
@@ -150,7 +138,6 @@ class TestTranslator(TranslatorConformance):
                 invoice("open", transfers=[sent("a", "0.00125000", 2)]),
                 CallbackNotice("evt_1", "charge", "pay_7-1", SEEN),
             ),
-            ("canceled", canceled(), CallbackNotice("evt_2", "change", "close_7-1", CLOSED)),
         )
     )
 
@@ -174,6 +161,7 @@ class TestCounterpart(CounterpartConformance):
     channel = "coin_gateway"
     currency = "BTC"
     refunds = False
+    closes = False
 
     def test_coins_that_come_are_told_of_with_every_block_and_when_they_are_gone(
         self, simulator: SimulatorProcess, receiver: Receiver

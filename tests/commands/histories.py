@@ -31,9 +31,10 @@ from ledger.events.merchants import FeeTerms
 from ledger.events.payments import PaymentCaptured, PaymentPaidFromWallet
 from ledger.events.refunds import RefundSucceeded
 from ledger.events.voids import PaymentRevoked
-from ledger.payment import FAILED_AFTER_SUCCESS, PROCESSING, REQUIRES_ACTION, RETURNING, UNKNOWN, Payment
+from ledger.payment import FAILED_AFTER_SUCCESS, PROCESSING, REQUIRES_ACTION, UNKNOWN, Payment
 from ledger.payment_state import fold
 from ledger.posting_rules import movements_for
+from ledger.receipt import RETURNING
 from tests.commands.dispute_stories import EVIDENCE, parties, returned, word
 from tests.commands.given import NOON, Happening, Story
 from tests.commands.held import (
@@ -190,10 +191,12 @@ def _answers(chance: Random, payment: Payment) -> list[Command]:
             name = f"ca_{capture_.id}"
             said = chance.choice((changed(capture_.amount, name), changed(capture_.amount, name), CHANGE_DECLINED))
             found.append(RecordChangeResult(capture_.id, CHANNEL, said))
-    for change in (*payment.voids, *payment.increments):
-        if change.status == UNDER_WAY:
-            said = chance.choice((changed(change.amount, f"ch_{change.id}"), CHANGE_DECLINED))
-            found.append(RecordChangeResult(change.id, CHANNEL, said))
+    changes = [(one.id, one.amount, one.status) for one in payment.voids]
+    changes += [(one.id, one.amount, one.status) for one in payment.increments]
+    for name, amount, status in changes:
+        if status == UNDER_WAY:
+            said = chance.choice((changed(amount, f"ch_{name}"), CHANGE_DECLINED))
+            found.append(RecordChangeResult(name, CHANNEL, said))
     for refund_ in payment.refunds:
         name = f"re_{refund_.id}"
         if refund_.channel is not None and refund_.status == PROCESSING:
@@ -207,8 +210,8 @@ def _answers(chance: Random, payment: Payment) -> list[Command]:
             found.append(RecordReturnResult(receipt.back, CHANNEL, chance.choice(said_back)))
     for dispute in payment.disputes if chance.random() < 0.4 else ():
         status = chance.choice(STATUSES[1:])
-        more = {"amount": dispute.amount, "currency": dispute.currency, "reference": dispute.reference}
-        found.append(word(status, chance.choice((dispute.stage, *STAGES)), **more))
+        stage = chance.choice((dispute.stage, *STAGES))
+        found.append(word(status, stage, dispute.amount, dispute.currency, reference=dispute.reference))
     return found
 
 

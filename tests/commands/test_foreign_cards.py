@@ -9,7 +9,6 @@ from commands.fx_settlements import SettleExchange
 from commands.payments import RecordAttemptResult
 from ledger.errors import (
     AmountNotPositive,
-    CurrencyMismatch,
     CurrencyUnknown,
     ExchangeSettledAlready,
     FieldInvalid,
@@ -114,7 +113,17 @@ def test_a_quote_is_for_its_amount_and_currencies() -> None:
     story.when(foreign(amount=9_999)).refused(QuoteMismatch, "/quote")
     story.when(foreign(quote="fxq_9")).refused(QuoteUnknown, "/quote")
     story.when(foreign(quote="pay_9")).refused(QuoteUnknown, "/quote")
-    story.when(foreign(quote=None)).refused(CurrencyMismatch, "/currency")
+
+
+def test_who_brings_no_quote_takes_the_rate_of_now() -> None:
+    story = given(*QUOTED, SetRate("EUR", "USD", "1.5", "treasury"), foreign(quote=None))
+    story.given(SetRate("EUR", "USD", "2", "treasury"), RecordAttemptResult("pay_1-1", CHANNEL, charged(10_000)))
+    assert (story.balance(OWED), position(story)) == (15_000 - 300, (-10_000, 15_000))
+    story.when(SettleExchange("pay_1", 15_100)).answered(201, quoted=15_000, settled=15_100, gain=100, loss=0)
+
+
+def test_without_a_quote_and_without_a_rate_nothing_is_exchanged() -> None:
+    given(*PARTIES, AMERICAN).when(foreign(quote=None)).refused(RateUnknown, "/currency")
 
 
 def test_the_merchant_is_owed_what_was_quoted_whatever_the_rate_is_later() -> None:

@@ -40,8 +40,9 @@ def by_bank(bank: str) -> Method:
             "EUR",
             [("/method/bank", "bank_unavailable"), ("/amount", "amount_outside_limits")],
         ),
-        (Method("alipay"), 6_000, "EUR", [("/method/scene", "field_missing")]),
-        (Method("wechat_pay", details={"scene": "shout"}), 6_000, "EUR", [("/method/scene", "field_invalid")]),
+        (Method("alipay"), 6_000, "CNY", [("/method/scene", "field_missing")]),
+        (Method("wechat_pay", details={"scene": "shout"}), 6_000, "CNY", [("/method/scene", "field_invalid")]),
+        (Method("alipay", details={"scene": "qr"}), 6_000, "EUR", [("/currency", "currency_mismatch")]),
     ],
 )
 def test_what_a_method_lacks_is_named_with_its_place(
@@ -53,7 +54,7 @@ def test_what_a_method_lacks_is_named_with_its_place(
 @pytest.mark.parametrize("kind", ["alipay", "wechat_pay"])
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_platform_takes_every_scene(kind: str, scene: str) -> None:
-    assert refusals(Method(kind, details={"scene": scene})) == []
+    assert refusals(Method(kind, details={"scene": scene}), currency="CNY") == []
 
 
 def test_the_banks_are_those_of_the_channel() -> None:

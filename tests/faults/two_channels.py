@@ -26,7 +26,7 @@ from ledger.payment import PROCESSING, REQUIRES_ACTION
 from ledger.payment_state import fold
 from ledger.store.connection import in_book
 from tests.faults.channel_books import ChannelBooks, differences, paid_twice, read_channels
-from tests.faults.two_channels_orders import Shopper
+from tests.faults.two_channels_orders import Shopper, patiently
 from tests.faults.two_channels_plan import CARDS, OTHERS, plan_of
 from tests.faults.verdict import judge_books, log_of, undecided
 from tests.journeys.caller import Caller, fresh
@@ -168,8 +168,11 @@ class _Campaign:
             if not (self._left or owed) or time.monotonic() > deadline:
                 return
             with ThreadPoolExecutor(self._sizes.at_once) as pool:
-                list(pool.map(lambda name: self._caller.get(f"/payments/{name}").done(200), self._left))
+                list(pool.map(self._look, self._left))
             time.sleep(0.8)
+
+    def _look(self, name: str) -> None:
+        patiently(partial(self._caller.get, f"/payments/{name}")).done(200)
 
     def _under_way(self) -> list[str]:
         """Payments with anything that a channel has still to tell us; not those whose payer is honestly waited for."""

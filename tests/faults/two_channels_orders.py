@@ -19,6 +19,7 @@ from tests.journeys.service import Service
 
 Json = dict[str, Any]
 _PATIENCE_S = 6.0
+_PATIENCE_WITH_THE_SERVICE_S = 60.0
 # A request that came too early, too late, or twice: what a merchant is told then, whatever state the payment is in.
 _NOT_NOW = {
     "payment_state_invalid",
@@ -27,6 +28,14 @@ _NOT_NOW = {
     "refund_exceeds_payment",
     "increment_not_supported",
 }
+
+
+def patiently(send: Callable[[], Reply]) -> Reply:
+    """Send it again, with its key, while the service says that it cannot answer right now."""
+    deadline = time.monotonic() + _PATIENCE_WITH_THE_SERVICE_S
+    while (reply := send()).status == 503 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return reply
 
 
 class Shopper:
@@ -64,7 +73,7 @@ class Shopper:
         if chance.random() < 0.1:
             by = [self._callers[0], self._callers[-1]]  # One key, at two servers at the same moment.
         key = fresh("key")
-        reply, *others = at_once(*(partial(one.post, "/payments", body, key=key) for one in by))
+        reply, *others = at_once(*(partial(patiently, partial(one.post, "/payments", body, key=key)) for one in by))
         assert reply.status in (201, 202), (way, reply.status, reply.raw[:1_000])
         assert all((other.status, other.raw) == (reply.status, reply.raw) for other in others), (reply, others)
         self._ways[way][1](_Order(reply.body["id"], body, by[0], chance, self._operator))
@@ -115,7 +124,7 @@ class _Order:
         """What is shown once nothing of it is processing, or when patience ends."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
-            shown: Json = self._caller.get(f"/payments/{self.name}").done(200)
+            shown: Json = patiently(partial(self._caller.get, f"/payments/{self.name}")).done(200)
             parts = (shown, *shown["captures"])
             if all(part["status"] != "processing" for part in parts) or time.monotonic() > deadline:
                 return shown
@@ -123,7 +132,7 @@ class _Order:
 
     def ask(self, what: str, **asked: Any) -> Reply:
         """A request about it, which may come too late or too early."""
-        reply = self._caller.post(f"/payments/{self.name}/{what}", asked)
+        reply = patiently(partial(self._caller.post, f"/payments/{self.name}/{what}", asked, key=fresh("key")))
         assert reply.status in (200, 201, 202) or reply.body["code"] in _NOT_NOW, (
             what,
             reply.status,

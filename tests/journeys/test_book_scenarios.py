@@ -14,10 +14,11 @@ from psycopg import errors
 
 from ledger.chart import Code
 from ledger.ids import PAYMENT
-from ledger.payment import FAILED, PROCESSING, SUCCEEDED, Payment
+from ledger.payment import FAILED, FAILED_AFTER_SUCCESS, PROCESSING, SUCCEEDED, Payment
 from ledger.payment_state import evolve, fold
 from ledger.payment_views import payment_view
 from ledger.posting_rules import movements_for
+from ledger.receipt import RETURNING
 from ledger.store.connection import in_book
 from tests.journeys import moments
 from tests.journeys.caller import Caller, at_once, fresh, transfer
@@ -129,6 +130,8 @@ def assert_control_accounts(debits: dict[str, int], changed: Payment, payments: 
         return sum(amount for name, amount in debits.items() if name.startswith(f"sys:{code.number}:"))
 
     under_way = [one.amount for each in payments for one in each.refunds if one.status == PROCESSING]
+    under_way += [one.by_channel for each in payments for one in each.refunds if one.status == FAILED_AFTER_SUCCESS]
+    under_way += [one.amount for each in payments for one in each.receipts if one.status == RETURNING]
     assert -stands(Code.REFUND_IN_TRANSIT) == sum(under_way), changed
     held = [each.authorization for each in payments if each.authorization is not None]
     by_channel = sum(one.open for one in held if one.channel is not None)

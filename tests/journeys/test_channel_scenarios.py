@@ -239,8 +239,8 @@ def test_p68_too_few_coins_are_asked_for_the_rest_and_too_many_are_kept_apart(
 def test_p68_coins_for_an_order_that_was_given_up_are_kept_apart(service: Service, caller: Caller, seller: str) -> None:
     apart = standing(caller, 2310)
     asked = in_coins(caller, seller)
-    cancel(caller, asked)
-    canceled = becomes(service, caller, asked, "canceled")
+    canceled = cancel(caller, asked).done(200)
+    assert canceled["status"] == "canceled"
     send(service, asked, confirmations=2)
     service.wait_until(lambda: standing(caller, 2310) - apart == PRICE)
     assert caller.get(f"/payments/{canceled['id']}").done(200)["status"] == "canceled"

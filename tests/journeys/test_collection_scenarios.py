@@ -41,10 +41,6 @@ def held(caller: Caller, principal: str) -> int:
     return int(caller.get(f"/principals/{principal}/balance", currency="EUR").done(200)["balance"])
 
 
-def posted(caller: Caller, account: str) -> int:
-    return int(caller.get(f"/accounts/{account}/balance").done(200)["posted"])
-
-
 def test_a_bill_is_collected_by_card_and_paid_out(service: Service, caller: Caller, principal: str) -> None:
     paid = caller.post("/payments", bill(principal)).done()
     assert (paid["status"], paid["merchant"], paid["amount_captured"]) == ("succeeded", principal, 6_000)
@@ -225,6 +221,26 @@ def test_what_is_no_discount_is_refused(caller: Caller) -> None:
         "/merchants",
         {"name": "Shop", "settlement_currency": "EUR", "fee": {"percent_bps": 1, "fixed": 0, "tax_bps": 10_001}},
     ).refused(422, "field_invalid")
+
+
+# --- what a merchant owes us ----------------------------------------------------------------------------------------
+
+
+def test_a_merchants_debt_is_written_off_by_two_people(service: Service, home: str, caller: Caller) -> None:
+    shop = merchant(caller)
+    paid = caller.post("/payments", order(shop)).done()
+    caller.post(f"/payments/{paid['id']}/refunds", {"reason": "returned"}).done()
+    assert caller.get(f"/merchants/{shop}/balance").done(200)["receivable"] == 130
+    loss = {"amount": 130, "currency": "EUR", "reason": "insolvent"}
+    caller.post(f"/merchants/{shop}/losses", {**loss, "amount": 131}).refused(422, "loss_exceeds_debt")
+    caller.post("/merchants/nobody/losses", loss).refused(404, "merchant_not_found")
+    proposed = caller.post(f"/merchants/{shop}/losses", loss).done()
+    path, agreed = f"/merchants/{shop}/losses/{proposed['number']}/decision", {"currency": "EUR", "agree": True}
+    caller.post(path, agreed).refused(403, "second_person_required")
+    checker = service.caller(home)
+    assert checker.post(path, agreed).done()["status"] == "written_off"
+    checker.post(path, agreed).refused(404, "credit_loss_not_found")
+    assert checker.get(f"/merchants/{shop}/balance").done(200)["receivable"] == 0
 
 
 def test_all_of_it_balances(caller: Caller) -> None:

@@ -6,11 +6,13 @@ The numbers are those of the list of scenarios. Tokens tell the channel simulato
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx2
 import pytest
 
+from commands.processes.next_steps import UNRESOLVED_AFTER_TRIES
+from ledger.store.connection import in_book
 from tests.journeys.caller import Caller, Reply, fresh
 from tests.journeys.service import CHANNEL, Service
 from tests.journeys.test_bad_inputs_payments import STRANGER, charge, payment, signed, told
@@ -98,7 +100,7 @@ def test_p18_what_was_given_back_whole_is_not_given_back_by_one_cent_more(
 def test_p19_refunds_in_parts_sum_up_and_the_fourth_is_refused(
     service: Service, caller: Caller, merchant: str, pay: Pay
 ) -> None:
-    paid = pay()
+    paid = shown = pay()
     for part in range(1, 4):
         assert refund(caller, paid, 2_000).done()["status"] == "succeeded"
         shown = caller.get(f"/payments/{paid['id']}").done(200)
@@ -220,7 +222,9 @@ def test_p33_what_the_channel_declined_without_telling_us_has_failed_and_is_trie
     assert owed(caller, merchant) == 5_880
 
 
-def test_p34_what_nobody_knows_stays_unknown(service: Service, caller: Caller, merchant: str, pay: Pay) -> None:
+def test_p34_what_nobody_knows_stays_unknown(
+    service: Service, home: str, caller: Caller, merchant: str, pay: Pay
+) -> None:
     charged, token = service.charges(), fresh("tok")
     silent = [
         {"match": {"operation": operation, "token": token}, "fault": fault}
@@ -239,8 +243,29 @@ def test_p34_what_nobody_knows_stays_unknown(service: Service, caller: Caller, m
         assert "Don't pay again" in shown["next_action"]["message"]
         assert refund(caller, unknown).refused(409, "payment_state_invalid")["payment_status"] == "processing"
         assert owed(caller, merchant) == 0
+        # Once it was asked about for the sixtieth time somebody has to look at it; it has not failed.
+        age(service, home, unknown["id"], UNRESOLVED_AFTER_TRIES - 1)
+        service.wait_until(lambda: unresolved(caller) == [unknown["id"]])
+        assert caller.get(path).done(200)["status"] == "processing"
+        age(service, home, unknown["id"], UNRESOLVED_AFTER_TRIES)
     becomes(service, caller, path, "succeeded")
     assert service.charges() == charged + 1
+    assert unresolved(caller) == []
+    topics = [fact["topic"] for fact in caller.get("/audit/trail", entity=unknown["id"]).done(200)["data"]]
+    assert topics.count("payments.failed.v1") == 0
+
+
+def unresolved(caller: Caller) -> list[str]:
+    return [one["payment"] for one in caller.get("/errands/unresolved").done(200)["data"]]
+
+
+def age(service: Service, book: str, paid: str, tries: int) -> None:
+    """As if its channel had been asked so often, and were to be asked now."""
+    with service.database.owner() as connection:
+        statement: LiteralString = (
+            "UPDATE {schema}.channel_calls SET tries = %s, next_at = now() WHERE subject = %s AND state <> 'done'"
+        )
+        assert connection.execute(in_book(statement, book), (tries, paid)).rowcount == 1
 
 
 @pytest.mark.parametrize("fault", [{"fault": "timeout_after"}, {"fault": "hang", "delay_ms": 1_500}])

@@ -11,6 +11,7 @@ import pytest
 from tests.journeys import (
     test_bad_inputs_bodies,
     test_bad_inputs_payments,
+    test_bad_inputs_products,
     test_bad_inputs_states,
     test_bad_inputs_wire,
 )
@@ -22,7 +23,13 @@ from tests.journeys.test_risk_scenarios import Shop
 Catalogue = dict[str, dict[str, Any]]
 TABLES: dict[str, list[Case]] = {
     f"{module.__name__.rpartition('test_bad_inputs_')[2]} {name.lower()}": table
-    for module in (test_bad_inputs_bodies, test_bad_inputs_payments, test_bad_inputs_states, test_bad_inputs_wire)
+    for module in (
+        test_bad_inputs_bodies,
+        test_bad_inputs_payments,
+        test_bad_inputs_products,
+        test_bad_inputs_states,
+        test_bad_inputs_wire,
+    )
     for name, table in vars(module).items()
     if isinstance(table, list) and table and all(isinstance(case, Case) for case in table)
 }
@@ -67,7 +74,7 @@ def check_told(reply: Reply, catalogue: Catalogue, language: str) -> None:
 
 
 @pytest.mark.parametrize("table", [name for name in TABLES if not name.startswith("wire")])
-def test_80_every_bad_input_is_told_in_the_language_that_was_asked_for(
+def test_p80_every_bad_input_is_told_in_the_language_that_was_asked_for(
     reader: tuple[str, Desk], catalogue: Catalogue, table: str
 ) -> None:
     language, desk = reader
@@ -78,16 +85,16 @@ def test_80_every_bad_input_is_told_in_the_language_that_was_asked_for(
         check_told(reply, catalogue, language if table != "payments messages" else "en")
 
 
-def test_80_what_is_hardly_http_is_told_in_english(desk: Desk, catalogue: Catalogue) -> None:
+def test_p80_what_is_hardly_http_is_told_in_english(desk: Desk, catalogue: Catalogue) -> None:
     for case in chain.from_iterable(table for name, table in TABLES.items() if name.startswith("wire")):
         reply = case.send(desk)
         assert (reply.status, reply.body["code"]) == (case.status, case.code), case.what
         check_told(reply, catalogue, "en")
 
 
-def test_80_no_table_is_left_out() -> None:
+def test_p80_no_table_is_left_out() -> None:
     assert sum(map(len, TABLES.values())) > 150
-    assert {name.partition(" ")[0] for name in TABLES} == {"bodies", "payments", "states", "wire"}
+    assert {name.partition(" ")[0] for name in TABLES} == {"bodies", "payments", "products", "states", "wire"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +107,7 @@ def test_80_no_table_is_left_out() -> None:
         ("DELETE", "/problems", "method_not_allowed"),
     ],
 )
-def test_80_a_stranger_is_told_in_his_language_too(
+def test_p80_a_stranger_is_told_in_his_language_too(
     service: Service, catalogue: Catalogue, method: str, path: str, code: str
 ) -> None:
     reply = service.nobody.send(method, path, headers={"accept-language": "zh"})
@@ -108,7 +115,7 @@ def test_80_a_stranger_is_told_in_his_language_too(
     check_told(reply, catalogue, "zh")
 
 
-def test_80_a_refusal_that_is_given_again_is_told_in_the_language_of_this_time(
+def test_p80_a_refusal_that_is_given_again_is_told_in_the_language_of_this_time(
     desk: Desk, reader: tuple[str, Desk], catalogue: Catalogue
 ) -> None:
     language, same = reader
@@ -124,7 +131,7 @@ def test_80_a_refusal_that_is_given_again_is_told_in_the_language_of_this_time(
     }
 
 
-def test_80_a_view_that_is_behind_and_an_address_without_a_key(desk: Desk, catalogue: Catalogue) -> None:
+def test_p80_a_view_that_is_behind_and_an_address_without_a_key(desk: Desk, catalogue: Catalogue) -> None:
     path, position = f"/accounts/{desk.rich}/balance", {"min_position": desk.caller.head() + 1_000}
     behind = desk.caller.send("GET", path, params=position, headers={"accept-language": "zh"})
     assert behind.body["code"] == "not_caught_up"
@@ -134,7 +141,7 @@ def test_80_a_view_that_is_behind_and_an_address_without_a_key(desk: Desk, catal
     check_told(narrow, catalogue, "zh")
 
 
-def test_80_the_description_promises_codes_of_the_catalogue_only(service: Service, catalogue: Catalogue) -> None:
+def test_p80_the_description_promises_codes_of_the_catalogue_only(service: Service, catalogue: Catalogue) -> None:
     document = service.nobody.send("GET", "/openapi.json").body
     examples = document["components"].get("examples", {})
     promised = [
@@ -149,7 +156,7 @@ def test_80_the_description_promises_codes_of_the_catalogue_only(service: Servic
     assert examples
 
 
-def test_80_the_catalogue_names_every_problem_once_in_both_languages(service: Service, catalogue: Catalogue) -> None:
+def test_p80_the_catalogue_names_every_problem_once_in_both_languages(service: Service, catalogue: Catalogue) -> None:
     page = service.nobody.send("GET", "/problems").done(200)["data"]
     assert len(page) == len(catalogue)
     for kind in page:

@@ -3,9 +3,9 @@
 A test is called `test_p07_…` after its number, or `test_p18_p19_…` where it tells more than one.
 """
 
-import importlib
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,20 @@ NOT_HERE = {
 }
 
 
+@cache
 def journeys() -> dict[int, list[str]]:
     """By number: the tests over HTTP and PostgreSQL that tell it."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for file in sorted(Path(__file__).parent.glob("test_*.py")):
-        module = importlib.import_module(f"{__package__}.{file.stem}")
-        for name in vars(module):
-            for number in re.findall(r"_p(\d\d)(?=_)", name) if name.startswith("test_p") else ():
-                found[int(number)].append(f"{file.name}::{name}")
+    for file, name in names():
+        for number in re.findall(r"_p(\d\d)(?=_)", name) if name.startswith("test_p") else ():
+            found[int(number)].append(f"{file}::{name}")
     return dict(found)
+
+
+def names() -> list[tuple[str, str]]:
+    """All tests here, with their files."""
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    return [(file.name, name) for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)]
 
 
 @pytest.mark.parametrize("number", [*PAYMENTS, *BOOKS])
@@ -38,6 +43,4 @@ def test_no_test_tells_a_scenario_that_is_not_on_the_list() -> None:
 
 
 def test_numbers_have_two_digits() -> None:
-    files = Path(__file__).parent.glob("test_*.py")
-    names = [name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())]
-    assert [name for name in names if re.match(r"test_(p?\d|p?\d\d\d|\d\d)_", name)] == []
+    assert [name for _, name in names() if re.match(r"test_(p?\d|p?\d\d\d|\d\d)_", name)] == []

@@ -48,7 +48,7 @@ def is_forgotten(shop: Shop, payment: dict[str, Any]) -> bool:
     return found in ([], [("", "")])
 
 
-def test_72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: MailServer) -> None:
+def test_p72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: MailServer) -> None:
     customer = shop.customer(email="ann@example.org", language="zh-CN")
     payment = shop.pay(customer=customer)
     assert (payment["status"], payment["next_action"]["data"]["sent_to"]) == ("requires_action", "a…@example.org")
@@ -66,7 +66,7 @@ def test_72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: Mail
     assert f'"{code}"' not in json.dumps(shop.events_of(payment["id"]))
 
 
-def test_72_a_payer_confirms_with_the_code_from_his_telephone(shop: Shop, texts: TextProvider) -> None:
+def test_p72_a_payer_confirms_with_the_code_from_his_telephone(shop: Shop, texts: TextProvider) -> None:
     payment = shop.pay(client={"phone": "+49 30 901820-1", "language": "en-GB"})
     text = texts.wait_for(1)[-1]
     assert text["to"] == "+49309018201"

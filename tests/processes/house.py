@@ -195,15 +195,10 @@ class House:
     def start_worker_process(self) -> None:
         self._process = subprocess.Popen(self._worker_process(), cwd=PROJECT)
 
-    def worker_that_dies_at(self, passing: int) -> str:
-        """Run a worker until it kills itself at this passing of a point; what it says of it, or nothing after 10 s."""
-        command = [*self._worker_process(), str(passing)]
-        try:
-            return subprocess.run(
-                command, cwd=PROJECT, check=False, stdout=subprocess.PIPE, text=True, timeout=10
-            ).stdout
-        except subprocess.TimeoutExpired:
-            return ""
+    def worker_that_dies_at(self, point: str) -> int:
+        """Run a worker until it kills itself at this point between the steps of a call; how it ended."""
+        command = [*self._worker_process(), point]
+        return subprocess.run(command, cwd=PROJECT, check=False, timeout=PATIENCE_S).returncode
 
     def _worker_process(self) -> list[str]:
         arguments = [self.database.conninfo, self.database.role or "", self.simulator.url]

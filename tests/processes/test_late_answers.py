@@ -14,6 +14,7 @@ from commands import late_answers
 from commands.late_answers import first_answer
 from commands.outcomes import Outcomes
 from ledger.payment_views import payment_view, refund_view, top_up_view
+from tests.commands.stories import PATIENCE
 from tests.processes.house import House
 
 _Found = TypeVar("_Found")
@@ -54,7 +55,7 @@ def test_an_outcome_that_comes_in_time_is_in_the_first_answer(house: House) -> N
 def test_an_answer_that_could_not_wait_says_processing_for_ever(house: House) -> None:
     payment = house.pay()
     ((status, body),) = answers(house, payment, patience_s=0.2)
-    assert (status, told(body)["status"], told(body)["next_action"]["type"]) == (202, "processing", "wait")
+    assert (status, told(body)["status"], told(body)["next_action"]) == (202, "processing", PATIENCE)
     asked_at = time.monotonic()
     assert answers(house, payment, patience_s=20) == [(status, body)]
     assert time.monotonic() - asked_at < 10  # what was said once is not waited for again

@@ -35,6 +35,9 @@ TOLD_AS = {
     "authorizations": ("payments", "captures"),
     "closings": ("payments",),
     "confirmations": ("payments",),
+    "corrections": ("payments",),
+    "debts": ("merchant_debts",),
+    "corrections": ("payments",),
     "voids": ("payments",),
 }
 

@@ -7,7 +7,7 @@ Channels are those of commands/policies/channels.py; each has its own books, sec
 In tests: tests/channels/simulator_process.py (`control`, `payer_does`, `settlement`, `set_faults(…, channel=…)`).
 
 Tokens (Charge.token; several are joined by +, as in tok_sms+tok_refund_returned; anything else is approved):
-  tok_<decline code>          declined: tok_insufficient_funds, tok_stolen_card, tok_do_not_honor, … (conduct.DECLINES)
+  tok_<decline code>          declined: tok_insufficient_funds, tok_stolen_card, … (conduct.DECLINES), tok_declined
   tok_<fault>                 tok_timeout_before, tok_timeout_after, tok_error_500_after, tok_duplicate_callback, …
   tok_late, tok_late_decline  answered `pending`, decided after 1 s, told by callback
   tok_refund_<any of these>   the charge goes well, its refunds go so: tok_refund_do_not_honor, tok_refund_late, …
@@ -15,7 +15,7 @@ Tokens (Charge.token; several are joined by +, as in tok_sms+tok_refund_returned
   tok_capture_<…>, tok_void_<…>, tok_increment_<…>, tok_extend_<…>     the same for these changes of the charge
   tok_sms                     ActionRequired sms_code; ConfirmCharge with 123456 pays it. A wrong code is answered with
                               ActionRequired again (data.tries_left), the third with Declined authentication_failed
-  tok_three_ds, tok_redirect  ActionRequired three_ds or redirect, url = the payer's page at the simulator
+  tok_three_ds, tok_redirect  ActionRequired three_ds or redirect, url = the payer's page at the simulator; also tok_3ds
   tok_qr                      ActionRequired qr_code, data.qr = the payer's page
   tok_frictionless            approved, also with `authenticate`
   tok_at_once                 the payer is not asked, where the channel asks everybody (bank_redirect, carrier)
@@ -42,6 +42,7 @@ Control, no signature, JSON, at the root for all channels; ids are ours, callbac
   POST /control/coins       CoinsSeen: {"charge": attempt id, "txid"?, "amount"? (minor units; all that is asked for
                             without it), "confirmations"?, "dropped"?}; the same txid again: more blocks lie on it
   GET  /control/settlement?date=YYYY-MM-DD&channel=NAME            the settlement file of a day (UTC), CSV
+  GET  /control/bill?date=YYYY-MM-DD&channel=alipay|wechat_pay     the platform's own bill of a day (China's)
 Each channel: GET /<channel>/books, GET and PUT /<channel>/faults (faults.py), GET /<channel>/callbacks (how many owed).
 
 __main__.py      its command line, and who plays which kind of channel
@@ -59,5 +60,6 @@ store.py         … and on the disk, with the money that moved and the messages
 keeper.py        the one thread that works on the books
 callbacks.py     the signed messages it sends, until they are answered
 settlement.py    the settlement file of a day
+bills.py         the bills that wallet platforms write
 counterparts/    for each kind of channel: from its wire to our requests, and from the books to its wire
 """

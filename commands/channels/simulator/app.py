@@ -58,6 +58,7 @@ class Simulator:
             Route("/control/disputes", self._dispute, methods=["POST"]),
             Route("/control/coins", self._coins, methods=["POST"]),
             Route("/control/settlement", self._settlement, methods=["GET"]),
+            Route("/control/bill", self._bill, methods=["GET"]),
             *payer_routes(list(self._desks.values())),
         ]
         for desk in self._desks.values():
@@ -150,15 +151,32 @@ class Simulator:
         return _moved(desk, sent)
 
     async def _settlement(self, request: Request) -> Response:
-        name = request.query_params.get("channel", self._first.name)
+        try:
+            desk, day = self._day_of(request)
+        except Refused as refused:
+            return plain(refused)
+        return Response(await desk.keeper.do(Books.settlement, day), 200, media_type="text/csv")
+
+    async def _bill(self, request: Request) -> Response:
+        try:
+            desk, day = self._day_of(request)
+            billed = await desk.keeper.do(Books.bill, day, now_ms())
+            if billed is None:
+                raise Refused(404, "not_found", "This channel writes no bill of its own.")
+        except Refused as refused:
+            return plain(refused)
+        return Response(billed[0], 200, media_type=billed[1])
+
+    def _day_of(self, request: Request) -> tuple[Desk, date]:
+        """The channel and the day that are asked for; today without one. Raises Refused."""
         try:
             day = date.fromisoformat(request.query_params.get("date", datetime.now(UTC).date().isoformat()))
         except ValueError:
-            return plain(Refused(422, "invalid_request", "A date is YYYY-MM-DD."))
-        desk = self._desks.get(name)
+            raise Refused(422, "invalid_request", "A date is YYYY-MM-DD.") from None
+        desk = self._desks.get(request.query_params.get("channel", self._first.name))
         if desk is None:
-            return plain(Refused(404, "not_found", "There is no such channel."))
-        return Response(await desk.keeper.do(Books.settlement, day), 200, media_type="text/csv")
+            raise Refused(404, "not_found", "There is no such channel.")
+        return desk, day
 
     async def _who_knows(self, kind: _Known, our_id: str) -> Desk:
         for desk in self._desks.values():

@@ -30,8 +30,9 @@ from commands.channels.requests import (
     TerminateContract,
     VoidCharge,
 )
-from commands.channels.simulator import agreements, chain, charges
+from commands.channels.simulator import agreements, bills, chain, charges
 from commands.channels.simulator.agreements import DisputeOrder
+from commands.channels.simulator.bills import BILLS
 from commands.channels.simulator.chain import CoinsOrder
 from commands.channels.simulator.conduct import AT_ONCE, About, Conduct, conduct_for
 from commands.channels.simulator.faults import FaultPlan, operation_of
@@ -249,6 +250,14 @@ class Books:
     def settlement(self, day: date) -> str:
         """The settlement file of the day."""
         return written(self._store.movements(*bounds(day)), self._terms.settles_after_days)
+
+    def bill(self, day: date, now_ms: int) -> tuple[bytes, str] | None:
+        """The day as this kind of channel bills it, and what the file is; None where it has no such file."""
+        if self._terms.adapter not in BILLS:
+            return None
+        write, media_type = BILLS[self._terms.adapter]
+        moved = self._store.movements(*bills.bounds(day))
+        return write(self._terms, moved, day, now_ms), media_type
 
     def whole(self) -> dict[str, list[dict[str, object]]]:
         """Everything, in the order in which it came, for comparing."""

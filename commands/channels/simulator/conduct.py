@@ -135,6 +135,7 @@ _BY_WORD: dict[str, Conduct] = (
     | {fault: Conduct().with_fault(fault) for fault in (*ANSWER_FAULTS, *CALLBACK_FAULTS, "returned")}
     | {"late": Conduct(late_ms=_LATE_MS), "late_decline": Conduct(late_ms=_LATE_MS, decline="generic_decline")}
     | {word: Conduct(action=action) for word, action in _ACTIONS.items()}
+    | {"declined": Conduct(decline="generic_decline"), "3ds": Conduct(action=_ACTIONS["three_ds"])}
 )
 _NUMBERED = re.compile(r"(partial|expires)_([0-9]{1,6})")
 _OF_THE_CHARGE: Literal["charge"] = "charge"

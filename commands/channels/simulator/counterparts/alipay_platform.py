@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from commands.channels.alipay import CHINA, CURRENCY, DEPOSIT_BACK, TIME, Charset, fits, read_form, signable
+from commands.channels.alipay import CURRENCY, DEPOSIT_BACK
+from commands.channels.alipay_forms import CHINA, TIME, Charset, fits, read_form, signable
 from commands.channels.channel import Action
 from commands.channels.keys import Keyring, SigningKey
 from commands.channels.requests import (

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from commands.channels.channel import Action
 from commands.channels.coin_gateway import MESSAGE_ID, SIGNATURE, minor_units, signature, whole_coins
-from commands.channels.requests import ChannelRequest, Charge, QueryChange, QueryCharge, VoidCharge
+from commands.channels.requests import ChannelRequest, Charge, QueryCharge
 from commands.channels.signatures import Secret
 from commands.channels.simulator.conduct import ANOTHER_CURRENCY
 from commands.channels.simulator.counterparts.counterpart import Answer, Letter, Wire
@@ -19,8 +19,7 @@ from commands.policies.coins import COINS
 
 _Id = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
 _Text = Annotated[str, Meta(min_length=1, max_length=255)]
-_INVOICE = re.compile(r"/v1/invoices/([^/]+)(/cancel)?")
-_CANCELLATION = re.compile(r"/v1/cancellations/([^/]+)")
+_INVOICE = re.compile(r"/v1/invoices/([^/]+)")
 _FORGER = Secret(b"this is not the secret we share")
 _STATUS = {
     "succeeded": "settled",
@@ -30,8 +29,6 @@ _STATUS = {
     "voided": "canceled",
     "expired": "expired",
 }
-_STATUS_OF_CANCELLATIONS = {"succeeded": "done", "pending": "pending", "declined": "refused"}
-_REFUSALS = {"charge_not_found": "invoice_not_found", "charge_not_voidable": "invoice_not_open"}
 
 
 class _Invoice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,13 +38,6 @@ class _Invoice(Struct, frozen=True, forbid_unknown_fields=True):
     hint: _Text
     order: _Text
     shop: _Text
-
-
-class _Cancel(Struct, frozen=True, forbid_unknown_fields=True):
-    id: _Id
-    reference: _Id
-    coin: str
-    amount: str
 
 
 _Shape = TypeVar("_Shape", bound=Struct)
@@ -68,21 +58,14 @@ class CoinHouse:
         expected = signature(self._secret, "request", f"{wire.method} {wire.path}", wire.body)
         if not self._secret.same(expected, wire.headers.get(SIGNATURE, "")):
             raise Refused(401, "signature_invalid", "The signature does not fit the request.")
-        invoice, cancellation = _INVOICE.fullmatch(wire.path), _CANCELLATION.fullmatch(wire.path)
+        invoice = _INVOICE.fullmatch(wire.path)
         match wire.method:
             case "POST" if wire.path == "/v1/invoices":
                 new = _decoded(wire.body, _Invoice)
                 sums = (new.id, _minor(new.amount, new.coin), new.coin, new.hint, new.order, new.shop)
                 return Charge(*sums, method="coin", details={"coin": new.coin})
-            case "GET" if invoice is not None and not invoice[2]:
+            case "GET" if invoice is not None:
                 return QueryCharge(unquote(invoice[1]))
-            case "POST" if invoice is not None and invoice[2]:
-                over = _decoded(wire.body, _Cancel)
-                return VoidCharge(
-                    over.id, unquote(invoice[1]), over.reference, _minor(over.amount, over.coin), over.coin
-                )
-            case "GET" if cancellation is not None:
-                return QueryChange(unquote(cancellation[1]), "")
             case _:
                 raise Refused(404, "no_route", "There is no such address.")
 
@@ -90,7 +73,7 @@ class CoinHouse:
         return Answer(200, msgspec.json.encode(_shown(found)))
 
     def refuse(self, refused: Refused) -> Answer:
-        content = {"object": "refusal", "code": _REFUSALS.get(refused.code, refused.code), "message": refused.message}
+        content = {"object": "refusal", "code": refused.code, "message": refused.message}
         return Answer(refused.status, msgspec.json.encode(content))
 
     def seal(self, wire: Wire, answer: Answer) -> Answer:
@@ -112,8 +95,6 @@ def _shown(one: Operation) -> dict[str, Any]:
     decided_at = None if one.decided_ms is None else one.decided_ms // 1_000
     shown = {"id": one.id, "reference": one.reference, "coin": coin, "decided_at": decided_at}
     shown["amount"] = _written(one.amount, coin)
-    if one.kind == "void":
-        return shown | {"object": "cancellation", "status": _STATUS_OF_CANCELLATIONS[one.status], "reason": one.decline}
     status = "canceled" if one.decline == "canceled_by_payer" else _STATUS[one.status]
     status = "expired" if one.decline == "expired" else status
     return shown | {

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
-from commands.channels.alipay import CHINA, fits
+from commands.channels.alipay_forms import CHINA, fits
 from commands.channels.channel import Action
 from commands.channels.keys import Keyring, SigningKey
 from commands.channels.requests import (
@@ -25,13 +25,12 @@ from commands.channels.signatures import WINDOW_S, Secret
 from commands.channels.simulator.charges import reference_of
 from commands.channels.simulator.counterparts.counterpart import Answer, Letter, Wire
 from commands.channels.simulator.operations import Operation, Refused, moment
+from commands.channels.wechat_objects import OrderSum, RefundSum
 from commands.channels.wechat_pay import (
     CIPHER,
     ORDERS,
     REFUNDS,
     SCHEME,
-    OrderSum,
-    RefundSum,
     answer_headers,
     lines,
     serial_of,
