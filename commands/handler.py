@@ -153,9 +153,7 @@ class _Batch:
                 answer = self._decide(part)
             except NotLoaded as missing:
                 self.books.undo_to(mark)
-                self._load(
-                    _one(missing.account), _one(missing.stream), _one(missing.reference), _one(missing.end_of)
-                )
+                self._load(_one(missing.account), _one(missing.stream), _one(missing.reference), _one(missing.end_of))
                 continue
             except Refusal as refusal:
                 self.books.undo_to(mark)

@@ -379,7 +379,12 @@ def _declined(books: Books, payment: Payment, attempt: Attempt, no: PaymentAttem
 
 def _create_needs(command: CreatePayment) -> Needs:
     judged_by = risk_streams(command.customer, command.method, command.client)
-    streams = (command.id, payee_stream(command.product, command.merchant), *judged_by, *agreement_streams(command.method))
+    streams = (
+        command.id,
+        payee_stream(command.product, command.merchant),
+        *judged_by,
+        *agreement_streams(command.method),
+    )
     if command.customer is None:
         return Needs(streams=streams, latest=streams_of_routing(command.method.type))
     wallet = chart.wallet_available(command.customer, command.currency)

@@ -39,9 +39,7 @@ def _let_go(books: Books, events: StreamEvents) -> StreamEvents:
         if ended or (isinstance(event, AuthorizationExpired | AuthorizationVoided) and event.amount):
             payment = fold(books.recorded(stream))
             if payment is not None and payment.frozen and payment.created.customer is not None:
-                unfrozen = PaymentWalletUnfrozen(
-                    payment.created.customer, payment.frozen, payment.created.currency
-                )
+                unfrozen = PaymentWalletUnfrozen(payment.created.customer, payment.frozen, payment.created.currency)
                 found.append((stream, unfrozen))
     return found
 

@@ -15,7 +15,6 @@ from commands.channels.channel import Channel
 from commands.channels.coin_gateway import CoinGateway
 from commands.channels.keys import Keyring, our_ring
 from commands.channels.signatures import Secret, secret_from_file
-from commands.channels.stripe_payments import StripePayments
 from commands.channels.wechat_pay import WeChatPay
 from commands.policies.channels import ChannelTerms
 from ledger.errors import ChannelNotFound
@@ -83,6 +82,9 @@ def _coin_gateway(settings: ChannelSettings) -> Channel:
 def _stripe_payments(settings: ChannelSettings) -> Channel:
     if not (settings.api_key and settings.webhook_secret):
         raise ValueError(f"the channel {settings.name} needs the key and the secret that it was given")
+    # Its SDK takes a tenth of the memory of a process: only who speaks to it loads it.
+    from commands.channels.stripe_payments import StripePayments
+
     return StripePayments(settings.name, settings.api_key, settings.webhook_secret)
 
 

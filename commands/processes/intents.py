@@ -139,9 +139,7 @@ def _void(event: VoidRequested) -> Intent:
 
 def _increment(event: IncrementRequested) -> Intent:
     errand = ExtendCharge if event.extends else IncrementCharge
-    return Intent(
-        event.channel, errand(event.id, event.attempt, event.channel_reference, event.amount, event.currency)
-    )
+    return Intent(event.channel, errand(event.id, event.attempt, event.channel_reference, event.amount, event.currency))
 
 
 def _top_up(event: TopUpRequested | RepaymentRequested) -> Intent:

@@ -7,7 +7,6 @@ import msgspec
 
 from ledger.events.event import Event
 
-
 # Who pays a discount.
 PLATFORM = "platform"
 MERCHANT = "merchant"

@@ -8,7 +8,7 @@ from commands.envelope import Command
 from commands.funds import ReleaseFunds
 from commands.merchants import CreateMerchant
 from commands.payouts import ApprovePayout
-from ledger.errors import SelfApproval, ReleaseOvertaken
+from ledger.errors import ReleaseOvertaken, SelfApproval
 from ledger.events.merchants import FeeTerms, SettlementTerms
 from ledger.store.connection import Database
 from projections.funds import due_funds
