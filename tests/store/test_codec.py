@@ -37,7 +37,6 @@ TOLD_AS = {
     "confirmations": ("payments",),
     "corrections": ("payments",),
     "debts": ("merchant_debts",),
-    "corrections": ("payments",),
     "voids": ("payments",),
 }
 
