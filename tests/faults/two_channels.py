@@ -94,12 +94,13 @@ class _Campaign:
         self._book = service.new_book()
         self._left: list[str] = []
         self._callers = [service.caller(self._book, server=number) for number in range(len(service.servers))]
+        self._operator = httpx2.Client(base_url=service.simulator_url, trust_env=False, timeout=60)
         self._begun = datetime.now(UTC).date()
-        self._shopper = Shopper(service, self._callers, {currency: fresh("shop") for currency in CURRENCIES})
+        self._shopper = Shopper(self._operator, self._callers, {currency: fresh("shop") for currency in CURRENCIES})
         self.report = Report()
 
     def run(self) -> Report:
-        with httpx2.Client(base_url=self._service.simulator_url, trust_env=False, timeout=60) as self._operator:
+        with self._operator:
             self._open()
             try:
                 self._plan(plan_of)

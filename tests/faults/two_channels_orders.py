@@ -4,7 +4,6 @@ Each order takes one way, drawn by chance, as far as it gets: what is not known 
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,6 @@ import httpx2
 from commands.channels.simulator.conduct import CODE
 from tests.faults.two_channels_plan import LATE_SUCCESS
 from tests.journeys.caller import Caller, Reply, at_once, fresh
-from tests.journeys.service import Service
 
 Json = dict[str, Any]
 _PATIENCE_S = 6.0
@@ -41,11 +39,10 @@ def patiently(send: Callable[[], Reply]) -> Reply:
 class Shopper:
     """Orders at every server of the service, for one merchant of each currency."""
 
-    def __init__(self, service: Service, callers: Sequence[Caller], shops: Mapping[str, str]) -> None:
+    def __init__(self, operator: httpx2.Client, callers: Sequence[Caller], shops: Mapping[str, str]) -> None:
+        """`operator` speaks to the simulator, for payers and for time."""
         self.shops = shops
-        self._callers = callers
-        self._simulator = service.simulator_url
-        self._threads = threading.local()
+        self._callers, self._operator = callers, operator
         # The way of an order, and how often of a hundred it is taken.
         self._ways: dict[str, tuple[int, Callable[[_Order], None]]] = {
             "taken": (22, lambda order: None),
@@ -78,14 +75,6 @@ class Shopper:
         assert all((other.status, other.raw) == (reply.status, reply.raw) for other in others), (reply, others)
         self._ways[way][1](_Order(reply.body["id"], body, by[0], chance, self._operator))
         return way
-
-    @property
-    def _operator(self) -> httpx2.Client:
-        """The one of this thread."""
-        found: httpx2.Client | None = getattr(self._threads, "operator", None)
-        if found is None:
-            found = self._threads.operator = httpx2.Client(base_url=self._simulator, trust_env=False, timeout=30)
-        return found
 
     def _body(self, number: int, chance: random.Random, currency: str, way: str) -> Json:
         tokens = {"sent to a page": "tok_redirect", "told a code": "tok_sms", "a late success": LATE_SUCCESS}
