@@ -19,7 +19,7 @@ from commands.deciders import DECIDERS
 from commands.envelope import Part, own_envelope
 from commands.handler import Handler
 from commands.processes import webhook_deliveries
-from commands.processes.webhook_deliveries import Attempt, Message, delivery_id
+from commands.processes.webhook_deliveries import Attempt, Message, Page, delivery_id
 from commands.processes.worker import wait_for
 from commands.submitting import submit
 from commands.webhook_addresses import AddressRule, Place
@@ -29,8 +29,9 @@ from commands.writer import Writers
 from ledger.errors import Refusal, UrlNotAllowed
 from ledger.store import read
 from ledger.store.append import Appender
-from ledger.store.connection import Database
+from ledger.store.connection import Database, in_book
 from ledger.store.positions import events_at
+from ledger.store.schema import schema_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ _TOTAL_S = 10.0
 _CONNECT_S = 5.0
 _LARGEST_ANSWER = 64 * 1024
 _LEASE_S = 30.0
-_LOOK_S = 0.2
+# Hints wake everything here; these are the pauses after which it looks without one, and between looks at a busy book.
+_LOOK_S = 2.0
+_SHORTEST_PAUSE_S = 0.05
 _LOOK_FOR_BOOKS_S = 1.0
 _POOL_SIZE = 3
 _GONE = 410
@@ -69,12 +72,12 @@ class WebhookSender:
             await asyncio.gather(*late, return_exceptions=True)
         await self._client.aclose()
 
-    async def follow(self, book: str) -> bool:
-        """Take what is new into the list; whether there is more to read at once."""
+    async def follow(self, book: str) -> Page:
+        """Take what is new into the list."""
         async with self._pool.connection() as connection:
             page = await webhook_deliveries.follow(connection, book, self._read_until.get(book, 0))
         self._read_until[book] = page.position
-        return page.more or page.owed
+        return page
 
     async def send_due(self, book: str) -> float | None:
         """Begin to send what is due; how long until there is more, in seconds."""
@@ -163,46 +166,81 @@ class WebhookSender:
                 raise answer.error
 
 
+class _Wakes:
+    """What wakes the work for one book: its log grew, or messages are owed."""
+
+    def __init__(self) -> None:
+        self.grown = asyncio.Event()
+        self.owed = asyncio.Event()
+
+
 async def run_webhooks(database: Database, pepper: bytes, rule: AddressRule, stop: asyncio.Event) -> None:
     """Tell endpoints of all books, also those that are made meanwhile, until `stop` is set. A bug ends it."""
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
     pool = database.pool(size=_POOL_SIZE)
     await pool.open()
     sender = WebhookSender(pool, writers, pepper, rule)
-    begun: set[str] = set()
+    wakes: dict[str, _Wakes] = {}
     try:
         async with asyncio.TaskGroup() as tasks:
+            listening = tasks.create_task(_listen(database, wakes, stop))
             while not stop.is_set():
                 with _patience():
                     async with pool.connection() as connection:
                         books = await read.books(connection)
-                    for book in set(books) - begun:
-                        begun.add(book)
-                        tasks.create_task(_follow(sender, book, stop))
-                        tasks.create_task(_send(sender, book, stop))
+                    for book in set(books) - wakes.keys():
+                        wakes[book] = _Wakes()
+                        tasks.create_task(_follow(sender, book, wakes[book], stop))
+                        tasks.create_task(_send(sender, book, wakes[book], stop))
                 await wait_for(stop, _LOOK_FOR_BOOKS_S)
+            listening.cancel()
+            for wake in wakes.values():
+                wake.grown.set()
+                wake.owed.set()
     finally:
         await sender.close()
         await pool.close()
         await asyncio.to_thread(writers.stop)
 
 
-async def _follow(sender: WebhookSender, book: str, stop: asyncio.Event) -> None:
+async def _listen(database: Database, wakes: dict[str, _Wakes], stop: asyncio.Event) -> None:
+    """Pass on the hints that a book has grown; when the connection is lost, begin again."""
     while not stop.is_set():
+        with _patience():
+            heard: dict[str, str] = {}
+            async with await database.connect_async() as connection:
+                while not stop.is_set():
+                    for book in wakes.keys() - heard.values():
+                        await connection.execute(in_book("LISTEN {schema}", book))
+                        heard[schema_of(book)] = book
+                    async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
+                        wakes[heard[hint.channel]].grown.set()
+        await wait_for(stop, _LOOK_FOR_BOOKS_S)
+
+
+async def _follow(sender: WebhookSender, book: str, wake: _Wakes, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        wake.grown.clear()
         more = False
         with _patience():
-            more = await sender.follow(book)
+            page = await sender.follow(book)
+            more = page.more
+            if page.owed:
+                wake.owed.set()
         if not more:
-            await wait_for(stop, _LOOK_S)
+            await asyncio.sleep(_SHORTEST_PAUSE_S)
+            await wait_for(wake.grown, _LOOK_S)
 
 
-async def _send(sender: WebhookSender, book: str, stop: asyncio.Event) -> None:
+async def _send(sender: WebhookSender, book: str, wake: _Wakes, stop: asyncio.Event) -> None:
     while not stop.is_set():
+        wake.owed.clear()
         to_next: float | None = None
         with _patience():
             to_next = await sender.send_due(book)
         if to_next != 0:
-            await wait_for(stop, _LOOK_S)
+            patience_s = _LOOK_S if to_next is None else min(_LOOK_S, max(to_next, _SHORTEST_PAUSE_S))
+            await wait_for(wake.owed, patience_s)
 
 
 @contextmanager
