@@ -45,7 +45,8 @@ CALLS_AT_ONCE = 64
 _POOL_SIZE = 6
 _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
 # Hints wake everything here; these are the pauses after which it looks without one.
-_LOOK_S = 1.0
+_LOOK_S = 2.0
+_LOOK_AT_TIMERS_S = 1.0
 _LOOK_FOR_BOOKS_S = 1.0
 _LOOK_FOR_INTEREST_S = 60.0
 # Funds wait for days, and what is due is a sum over all merchants.
@@ -300,7 +301,7 @@ class Worker:
             await keep_dates(book, self._due_contracts, self._submit)
         except Refusal as refusal:
             logger.warning("the timers of %s wait: %s", book, refusal.detail)
-        await wait_for(self._stop, _LOOK_S)
+        await wait_for(self._stop, _LOOK_AT_TIMERS_S)
 
     async def _release_funds(self, book: str) -> None:
         try:
