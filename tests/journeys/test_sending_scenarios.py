@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.journeys.service import Service
 from tests.journeys.test_risk_scenarios import Shop
-from tests.postmen import MailServer, TextProvider
+from tests.postmen import MailServer, TextProvider, wait_until
 
+_Message = TypeVar("_Message")
 _CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 
@@ -35,6 +36,12 @@ def shop(service: Service, mails: MailServer, texts: TextProvider) -> Iterator[S
         yield shop
 
 
+def found(look: Callable[[], list[_Message]]) -> list[_Message]:
+    """What there is to see, once there is something."""
+    wait_until(lambda: bool(look()))
+    return look()
+
+
 def confirmed(shop: Shop, payment: dict[str, Any], answer: str) -> dict[str, Any]:
     reply = shop.caller.post(f"/payments/{payment['id']}/confirm", {"answer": answer})
     assert reply.status in (200, 202), reply.body
@@ -52,8 +59,8 @@ def test_p72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: Mai
     customer = shop.customer(email="ann@example.org", language="zh-CN")
     payment = shop.pay(customer=customer)
     assert (payment["status"], payment["next_action"]["data"]["sent_to"]) == ("requires_action", "a…@example.org")
-    mail = mails.wait_for(1)[-1]
-    assert mail.to == ("ann@example.org",)
+    # The sender works for every book of the service: others' messages may come too.
+    (mail,) = found(lambda: [one for one in mails.received if one.to == ("ann@example.org",)])
     assert "向 Shop 支付 60.00 EUR" in mail.text
     (code,) = _CODE.findall(mail.text)
     shop.service.wait_until(lambda: is_forgotten(shop, payment))
@@ -62,14 +69,13 @@ def test_p72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: Mai
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
     assert confirmed(shop, payment, wrong)["status"] == "requires_action"
     assert confirmed(shop, payment, code)["status"] == "succeeded"
-    assert len(mails.received) == 1
+    assert len([one for one in mails.received if one.to == ("ann@example.org",)]) == 1
     assert f'"{code}"' not in json.dumps(shop.events_of(payment["id"]))
 
 
 def test_p72_a_payer_confirms_with_the_code_from_his_telephone(shop: Shop, texts: TextProvider) -> None:
     payment = shop.pay(client={"phone": "+49 30 901820-1", "language": "en-GB"})
-    text = texts.wait_for(1)[-1]
-    assert text["to"] == "+49309018201"
+    (text,) = found(lambda: [one for one in texts.received if one["to"] == "+49309018201"])
     (code,) = _CODE.findall(text["message"])
     assert text["message"].startswith(f"{code} is your code for paying 60.00 EUR to Shop.")
     assert confirmed(shop, payment, code)["status"] == "succeeded"
