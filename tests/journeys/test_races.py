@@ -13,6 +13,8 @@ from tests.journeys.caller import Caller, Reply, at_once, fresh, moves, transfer
 from tests.journeys.service import Service
 from tests.journeys.test_bad_inputs_payments import payment
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def both(service: Service, home: str) -> tuple[Caller, Caller]:

@@ -15,6 +15,8 @@ from tests.journeys.service import Service
 from tests.properties.http_driver import OverHttp
 from tests.properties.machine import LedgerMachine, accounts, indices, run
 
+pytestmark = pytest.mark.alone
+
 DATES = [datetime(2020, month, 20, tzinfo=UTC) for month in (1, 2, 3)]
 
 
