@@ -109,6 +109,8 @@ class Outcomes:
                 logger.warning("cannot look for outcomes of %s: %s", book, trouble)
                 found = {}
             for waiter in waiting.waiters:
+                if waiter.seen < seen.get(waiter.stream, waiter.seen + 1):
+                    continue  # Came while we looked, and needs more than was asked for: the next look is for him too.
                 news = [event for event in found.get(waiter.stream, ()) if event.version > waiter.seen]
                 if news and not waiter.grown.is_set():
                     waiter.news = news
