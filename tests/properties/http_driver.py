@@ -41,13 +41,9 @@ class OverHttp:
 
     def send(self, key: str, request: Request) -> Callable[[], Reply]:
         told = self.caller.post(request.path.removeprefix("/v1"), request.body(), key=key)
-        asked_again = told.status == 503
-        if asked_again:  # The machine was busy with something else: as any caller would, say it again with its key.
-            assert told.body["retryable"], told.raw
-            told = self.caller.post(request.path.removeprefix("/v1"), request.body(), key=key)
         assert told.status < 500, told.raw
         code = told.body["code"] if told.status >= 400 else None
-        reply = Reply(told.status, code, told.body, told.is_replay and not asked_again)
+        reply = Reply(told.status, code, told.body, told.is_replay)
         if code is None and told.body.get("position") is not None:
             assert told.position == told.body["position"]
         return lambda: reply
