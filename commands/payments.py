@@ -85,9 +85,8 @@ from ledger.payment import CANCELED, PROCESSING, REQUIRES_ACTION, SUCCEEDED, UNK
 from ledger.payment_state import fold
 from ledger.payment_views import payment_view
 
-# The payer has so long for what a channel asks of him, where neither the order nor the channel sets a time.
+# So long the payer has for what a channel asks, and an order waits to be begun, where nobody else sets a time.
 TIME_FOR_AN_ACTION = timedelta(minutes=30)
-# And an order that is begun later waits so long for that.
 TIME_FOR_A_BEGINNING = timedelta(days=1)
 
 
@@ -95,7 +94,6 @@ class CreatePayment(Command, frozen=True):
     """Ask for `amount` minor units for a merchant; `id` is fresh. Several payments may carry one order reference.
 
     Agency pay collects them for a principal, and then `merchant` names that.
-
     `confirm` false: only the order is made, and nothing is asked of anybody until ConfirmPayment. `expires_in_s`: the
     seconds for which it may be paid; None leaves it to the product. `scheduled_at`: the payer was told that he will be
     charged then. `risk`: what a view knows of the payer's past.
@@ -135,9 +133,6 @@ class RecordAttemptResult(Command, frozen=True):
     attempt: str
     channel: str
     verdict: Verdict
-
-
-# --- the order ------------------------------------------------------------------------------------------------------
 
 
 def create(books: Books, command: CreatePayment, envelope: Envelope) -> Decision:

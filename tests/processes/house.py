@@ -247,14 +247,12 @@ class House:
 
     def pay(self, token: str | None = None, amount: int = 6_000) -> str:
         """A payment by card; returns its id as soon as it is recorded."""
-        method = Method("card", token)
-        command = CreatePayment(new_id("pay_"), "acme", amount, "EUR", "quick_pay", method, "order-1", customer="ann")
-        return str(body_of(self.pen.do(command))["id"])
+        order = (new_id("pay_"), "acme", amount, "EUR", "quick_pay", Method("card", token), "order-1")
+        return str(body_of(self.pen.do(CreatePayment(*order, customer="ann")))["id"])
 
     def pay_from_wallet(self, amount: int) -> Answer:
-        method = Method("wallet")
-        command = CreatePayment(new_id("pay_"), "acme", amount, "EUR", "balance_pay", method, "order-1", customer="ann")
-        return self.pen.ask(command)
+        order = (new_id("pay_"), "acme", amount, "EUR", "balance_pay", Method("wallet"), "order-1")
+        return self.pen.ask(CreatePayment(*order, customer="ann"))
 
     def top_up(self, token: str | None = None, amount: int = 10_000) -> str:
         command = RequestTopUp(new_id("top_"), "ann", amount, "EUR", Method("card", token))
@@ -286,7 +284,7 @@ class House:
 
     def set_right(self) -> None:
         """From now on nothing goes wrong any more."""
-        self._rules = []
+        self._rules.clear()
         self.simulator.set_faults()
 
     # --- what the log says
