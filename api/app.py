@@ -19,12 +19,14 @@ from api.routes import (
     authorizations,
     banks,
     batches,
+    breaks,
     channels,
     circuits,
     coins,
     collection_batches,
     confirmations,
     contracts,
+    control_accounts,
     corrections,
     credit_lines,
     customers,
@@ -35,6 +37,7 @@ from api.routes import (
     fx,
     health,
     holds,
+    kept_callbacks,
     merchant_losses,
     merchants,
     payment_methods,
@@ -45,11 +48,17 @@ from api.routes import (
     principals,
     problems,
     receipts,
+    receivable_flows,
+    reconciliation,
+    reconciliation_summary,
     refund_resolutions,
+    report_files,
     retries,
     reviews,
     risk,
     routing,
+    safeguarding,
+    settlement_batches,
     shares,
     top_ups,
     transfers,
@@ -106,8 +115,17 @@ _ROUTERS = (
     risk.router,
     reviews.router,
     channels.router,
+    kept_callbacks.router,
     errands.router,
     circuits.router,
+    report_files.router,
+    reconciliation.router,
+    breaks.router,
+    reconciliation_summary.router,
+    settlement_batches.router,
+    receivable_flows.router,
+    control_accounts.router,
+    safeguarding.router,
     retries.router,
     corrections.router,
     routing.router,
@@ -116,6 +134,7 @@ _ROUTERS = (
     health.router,
 )
 _RULES = {
+    report_files.FILES: report_files.BODY_RULE,
     "/v1/batches": batches.BODY_RULE,
     "/v1/payout-batches": item_batches.BODY_RULE,
     "/v1/collection-batches": item_batches.BODY_RULE,
@@ -158,18 +177,26 @@ class Shortcut:
 
     def __init__(self, api: FastAPI) -> None:
         self._api = api
-        self._routes = {
-            route.path: route
-            for route in api.routes
-            if isinstance(route, GuardedRoute) and route.rules.thin and not route.param_convertors
-        }
+        thin = [route for route in api.routes if isinstance(route, GuardedRoute) and route.rules.thin]
+        self._routes = {route.path: route for route in thin if not route.param_convertors}
+        self._patterns = [route for route in thin if route.param_convertors]
+
+    def _route_to(self, path: str) -> tuple[GuardedRoute, dict[str, str]] | None:
+        """The thin route that this path leads to, and what stands in the path."""
+        if (route := self._routes.get(path)) is not None:
+            return route, {}
+        for route in self._patterns:
+            if (found := route.path_regex.match(path)) is not None:
+                return route, found.groupdict()
+        return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if route is None:
+        found = self._route_to(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
             await self._api(scope, receive, send)
             return
-        scope["app"], scope["route"], scope["path_params"] = self._api, route, {}
+        route, scope["path_params"] = found
+        scope["app"], scope["route"] = self._api, route
         request = Request(scope, receive)
         try:
             response = await route.answer(request)

@@ -5,7 +5,7 @@ take text. A closed set of words is a `Literal`: in strict mode an enum takes it
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetPydanticSchema, PlainValidator, StringConstraints
@@ -152,6 +152,29 @@ _TIME_SCHEMA = JsonSchema({"type": "string", "format": "date-time", "examples": 
 # Not a PlainValidator: that would be written out as a datetime that has become text already, with a warning each time.
 Timestamp = Annotated[datetime, _of(core_schema.no_info_plain_validator_function(read_time)), _TIME_SCHEMA]
 """A time, written as text with its offset."""
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def _read_day(text: Any) -> date:
+    """A calendar day as `2026-11-21`."""
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise refused(FieldInvalid, "A day is written as 2026-11-21.")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise refused(FieldInvalid, "This day does not exist.") from None
+    if day.year not in _YEARS:
+        raise refused(TimestampRange)
+    return day
+
+
+Day = Annotated[
+    date,
+    _of(core_schema.no_info_plain_validator_function(_read_day)),
+    JsonSchema({"type": "string", "format": "date", "examples": ["2026-11-21"]}),
+]
+"""A calendar day."""
 
 Metadata = Annotated[
     dict[str, str],

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.answers import JSON, POSITION, REPLAYED, told
 from api.dependencies import Caller
 from commands.envelope import Command
-from commands.late_answers import ACCEPTED, CREATED, first_answer
+from commands.late_answers import ACCEPTED, CREATED
 from commands.outcomes import View
 from ledger.events.event import Recorded
 
@@ -35,6 +35,8 @@ async def carry_out(
 ) -> Response:
     """Have the command decided and stored; where the outcome is still to come, wait for it a moment.
 
+    Raises IdempotencyInProgress while an equal request is still waiting.
+
     `stream_of` gives the stream that an id is told in, `show` makes the view of it from that stream.
     `settled` is the status of an answer that tells the outcome.
     """
@@ -44,15 +46,14 @@ async def carry_out(
         return told(answer)
     name = _begun_in(answer.body).id
     world = caller.world
-    status, body = await first_answer(
-        world.pool,
-        world.outcomes,
+    status, body = await world.late_answers.first(
         caller.book,
         envelope.key,
         stream_of(name),
         lambda history: show(history, name),
         settled=settled,
         fresh=not answer.replayed,
+        position=answer.position,
     )
     position = _begun_in(body).position or answer.position
     world.acknowledge(caller.book, position)

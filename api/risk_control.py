@@ -1,7 +1,7 @@
 """Risk control: asks the view of signals for a payment that is to be judged, and hands codes over to be sent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from commands.risk_signals import (
     ASKED_AT,
     SEEN_UNTIL,
     Order,
+    Past,
     Question,
     RiskSignals,
     Visit,
@@ -28,6 +29,7 @@ from commands.risk_signals import (
     in_time,
     question_of,
 )
+from commands.rounds import Rounds
 from ledger.events.customers import CustomerCreated, customer_stream
 from ledger.events.event import Recorded
 from ledger.events.risk import RULES_STREAM, list_stream
@@ -42,21 +44,47 @@ VIEWS = (risk_signals.RiskSignals.name,)
 _RULES_ARE_FRESH_S = 0.05
 
 
-class Memory:
-    """What the view remembers of one moment, through one connection: the `RiskMemory` of the write side."""
+async def remembered(
+    connection: AsyncConnection[Any], book: str, asked: Sequence[tuple[Question, Moment]]
+) -> list[Past]:
+    """What the view remembers for each of these questions, at its moment."""
+    told = await risk_signals.tell(connection, book, [_in_words_of_the_view(*one) for one in asked])
+    return [_past(one) for one in told]
 
-    def __init__(self, connection: AsyncConnection[Any], book: str, moment: Moment) -> None:
-        self._connection, self._book, self._moment = connection, book, moment
 
-    async def counts(self, keys: Mapping[str, str], names: frozenset[str], currency: str) -> dict[str, int]:
-        return await risk_signals.counts(self._connection, self._book, keys, names, currency, self._moment)
+def _in_words_of_the_view(question: Question, moment: Moment) -> risk_signals.Asked:
+    return risk_signals.Asked(
+        moment,
+        question.currency,
+        question.customer or "",
+        question.keys,
+        question.counted,
+        question.asks_for_median,
+        question.asks_for_last_visit,
+    )
 
-    async def median(self, customer: str, currency: str) -> int:
-        return await risk_signals.median(self._connection, self._book, customer, currency, self._moment)
 
-    async def last_visit(self, customer: str) -> Visit | None:
-        found = await risk_signals.last_place(self._connection, self._book, customer, self._moment)
-        return None if found is None else Visit(*found)
+def _past(told: risk_signals.Told) -> Past:
+    return Past(told.counts, told.median, None if told.last_place is None else Visit(*told.last_place))
+
+
+class _Present:
+    """What many payments of one book ask at once is asked together."""
+
+    def __init__(self, pool: AsyncConnectionPool, book: str) -> None:
+        self._pool, self._book = pool, book
+        self.head: Rounds[None, int] = Rounds(self._head)
+        """Where the log ends, not earlier than when it was asked."""
+        self.past: Rounds[tuple[Question, Moment], Past] = Rounds(self._remembered)
+
+    async def _head(self, asked: Sequence[None]) -> Sequence[int]:
+        async with self._pool.connection() as connection:
+            position, _ = await read.head(connection, self._book)
+        return [position] * len(asked)
+
+    async def _remembered(self, asked: Sequence[tuple[Question, Moment]]) -> Sequence[Past]:
+        async with self._pool.connection() as connection:
+            return await remembered(connection, self._book, asked)
 
 
 class RiskControl:
@@ -66,6 +94,7 @@ class RiskControl:
         self._pool, self._freshness = pool, freshness
         # book -> its rules, and until when on the loop's clock they are taken for the ones of now
         self._known_rules: dict[str, tuple[RuleSet, float]] = {}
+        self._present: dict[str, _Present] = {}
         self.codes = Codes(pepper)
 
     async def rules(self, book: str) -> RuleSet:
@@ -104,16 +133,17 @@ class RiskControl:
         return await in_time(lambda: self._ask(book, question, patience_s), patience_s)
 
     async def _ask(self, book: str, question: Question, patience_s: float) -> dict[str, SignalValue]:
-        async with self._pool.connection() as connection:
-            if question.needs_the_present:
-                seen, _ = await read.head(connection, book)
-            else:
-                seen = await seen_by(connection, book, VIEWS, None)
+        present = self._present.get(book)
+        if present is None:
+            present = self._present[book] = _Present(self._pool, book)
         if question.needs_the_present:
+            seen = await present.head.ask(None)
             await self._freshness.wait(book, VIEWS, seen, patience_s)
+        else:
+            async with self._pool.connection() as connection:
+                seen = await seen_by(connection, book, VIEWS, None)
         now = datetime.now(UTC)
-        async with self._pool.connection() as connection:
-            values = await answered(question, Memory(connection, book, Moment(now, seen)), now)
+        values = answered(question, await present.past.ask((question, Moment(now, seen))), now)
         return values | {ASKED_AT: now.isoformat(), SEEN_UNTIL: seen}
 
     async def lists(self, book: str, order: Order) -> Lists:

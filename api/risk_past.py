@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from api.risk_control import Memory
+from api.risk_control import remembered
 from commands.policies.risk import Assessment, Lists, RuleSet, SignalValue
 from commands.policies.risk_language import AGE
 from commands.risk_decisions import judge
@@ -110,7 +110,8 @@ async def _judged_again(
     if missing:
         asked = msgspec.structs.replace(question, names=frozenset(missing))
         moment = _moment(recorded, values)
-        values |= await answered(asked, Memory(connection, book, moment), moment.at)
+        (past,) = await remembered(connection, book, [(asked, moment)])
+        values |= answered(asked, past, moment.at)
     if AGE not in values and asks_for_age(rules, created.product):
         values[AGE] = await _age(connection, book, created.customer, recorded.recorded_at)
     return judge(rules, created, recorded.recorded_at.hour, values, lists)

@@ -21,9 +21,12 @@ from commands.channels.registry import Registry
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Envelope, Part, Submission
 from commands.handler import Handler
+from commands.kept_callbacks import Callbacks
+from commands.late_answers import LateAnswers
 from commands.outcomes import Outcomes
 from commands.sealed_answers import AnswerSeal
 from commands.webhook_addresses import AddressRule
+from commands.webhook_headers import HeaderSeal
 from commands.writer import Delivery, Writers
 from ledger.errors import NotCaughtUp, Unavailable
 from ledger.store import read
@@ -57,12 +60,14 @@ class World:
         self.channels = channels
         self.pepper = pepper
         self.seal = AnswerSeal(pepper)
+        self.header_seal = HeaderSeal(pepper)
         self.webhook_addresses = AddressRule(webhook_networks)
         self.metrics = Metrics()
         self.cursors = Cursors(pepper)
         self.pool: AsyncConnectionPool = database.pool(size=query_connections)
         self.freshness = Freshness(self.pool)
-        self.outcomes = Outcomes(self.pool)
+        self.late_answers = LateAnswers(self.pool, Outcomes(self.pool))
+        self.callbacks = Callbacks(self.pool)
         self.log_watch = LogWatch(self.pool)
         self.keys = KeyRing(self.pool, pepper)
         self.risk = RiskControl(self.pool, self.freshness, pepper)

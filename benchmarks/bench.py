@@ -45,6 +45,10 @@ class Scale(msgspec.Struct, frozen=True):
     """Payments in one round."""
     decided: int
     """Decisions in one round."""
+    reconciled: int
+    """Rows of a report, matched with as many items of ours."""
+    reconciled_large: int
+    """The same, of a report that is large."""
 
 
 class Bench:

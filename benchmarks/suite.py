@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import deciding, in_process, over_http, payments
+from benchmarks import deciding, in_process, over_http, payments, reconciliation
 from benchmarks.bench import Bench, Scale
 from benchmarks.figures import Figure
 
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "payments-balance": payments.from_wallets,
     "payments-card": payments.by_card,
     "decision": deciding.decision,
+    "reconciliation": reconciliation.reconciliation,
 }
 
 FULL = Scale(
@@ -35,6 +36,8 @@ FULL = Scale(
     paid_from_wallets=16_000,
     paid_by_card=6_400,
     decided=5_000,
+    reconciled=100_000,
+    reconciled_large=1_000_000,
 )
 # Enough to see that everything works, and to compare a change with what was before it; too little for a verdict.
 QUICK = Scale(
@@ -50,4 +53,6 @@ QUICK = Scale(
     paid_from_wallets=1_280,
     paid_by_card=640,
     decided=500,
+    reconciled=10_000,
+    reconciled_large=100_000,
 )

@@ -150,6 +150,8 @@ class Books:
         if known is None and not stream.startswith("ent_"):
             known = self._unread.setdefault(stream, [])
         version = 1 if known is None else len(known) + 1
+        if known is not None and stream not in self._streams and (last := self._latest.get(stream)) is not None:
+            version += last.version  # Only its end was read.
         draft.streams.append(stream)
         draft.versions.append(version)
         draft.topics.append(event.topic)

@@ -1,15 +1,18 @@
 """Callbacks: what a channel tells us unasked, as a command.
 
-A route verifies and reads the message with the channel's adapter, finds the book with `find_book`, and submits
+A route verifies and reads the message with the channel's adapter, finds the book with `find_books`, and submits
 `part_of(…)` to its writers. Answered with 200: an effect, a repetition, and also a message about an id that is not
 known here (no book, or a refusal with status 404). Every authentic message is kept as it came (kept_callbacks.py);
 one about nothing of ours is counted and marked. What is refused otherwise is answered as refused, so that the channel
 comes again.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from commands.channel_results import command_for
 from commands.channels.channel import CallbackNotice
@@ -29,10 +32,13 @@ from ledger.ids import (
     TOP_UP,
     VOID,
 )
+from ledger.store.arrays import Texts
 from ledger.store.schema import schema_of
 
 _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
-_HAS_STREAM = "SELECT {book} FROM {schema}.events WHERE originator_id = {stream} AND originator_version = 1"
+_HAS_STREAMS = """
+SELECT originator_id, {book} FROM {schema}.events WHERE originator_id = ANY(%(streams)s) AND originator_version = 1
+"""
 
 
 # What a notice about these ids may speak of.
@@ -68,15 +74,19 @@ def part_of(channel: str, notice: CallbackNotice) -> Part | None:
     return Part(own_envelope(key, actor=f"channel:{channel}", content=msgspec.json.encode(command)), command)
 
 
-async def find_book(connection: AsyncConnection, notice: CallbackNotice) -> str | None:
-    """The book that knows what the notice is about: a channel knows our ids and not our books. None: no book does."""
-    stream = stream_of(notice)
-    books = [name for (name,) in await (await connection.execute(_BOOKS)).fetchall()]
-    if not stream or not books:
-        return None
-    found = await (await connection.execute(SQL(" UNION ALL ").join(_looks(book, stream) for book in books))).fetchone()
-    return None if found is None else str(found[0])
+async def find_books(connection: AsyncConnection, notices: Sequence[CallbackNotice]) -> list[str | None]:
+    """For each notice the book that knows what it is about: a channel knows our ids and not our books. None: none."""
+    streams = [stream_of(notice) for notice in notices]
+    books = tuple(name for (name,) in await (await connection.execute(_BOOKS)).fetchall())
+    wanted = Texts(sorted({stream for stream in streams if stream}))
+    found: dict[str, str] = {}
+    if wanted and books:
+        for stream, book in await (await connection.execute(_looks(books), {"streams": wanted})).fetchall():
+            found.setdefault(stream, book)
+    return [found.get(stream) for stream in streams]
 
 
-def _looks(book: str, stream: str) -> Composed:
-    return SQL(_HAS_STREAM).format(book=Literal(book), schema=Identifier(schema_of(book)), stream=Literal(stream))
+@lru_cache(16)
+def _looks(books: tuple[str, ...]) -> bytes:
+    looks = (SQL(_HAS_STREAMS).format(book=Literal(book), schema=Identifier(schema_of(book))) for book in books)
+    return SQL(" UNION ALL ").join(looks).as_bytes()

@@ -1,5 +1,6 @@
 """Cancellations: a payment that nobody has paid yet is given up, by its merchant or because its time is over.
 
+in_review                      ──CancelPayment──▶ canceled, and its review is withdrawn
 created, requires_action       ──CancelPayment──▶ canceled, once its order is closed at the channel
                                ──ExpirePayment──▶ expired, likewise
 authorized, partially_captured ──CancelPayment──▶ the channel is asked to let go of the payer's money
@@ -18,7 +19,7 @@ from commands.handler import Decider, Needs
 from ledger.errors import PaymentStateInvalid
 from ledger.events.event import Event
 from ledger.events.voids import VoidRequested
-from ledger.payment import CANCELED, CREATED, EXPIRED, REQUIRES_ACTION, Payment
+from ledger.payment import CANCELED, CREATED, EXPIRED, IN_REVIEW, REQUIRES_ACTION, Payment
 
 # What may be given up before anything was held or taken.
 UNPAID = (CREATED, REQUIRES_ACTION)
@@ -40,11 +41,11 @@ class ExpirePayment(Command, frozen=True):
 def cancel(books: Books, command: CancelPayment, envelope: Envelope) -> Decision:
     payment = payment_named(books, command.payment)
     reason = command.reason or ""
-    if payment.status in UNPAID:
+    if payment.status in (*UNPAID, IN_REVIEW):
         return answered(books, payment, given_up(payment, CANCELED, "cancelled_by_user", reason))
     if payment.status in HELD:
         return _let_go(books, payment, void_events(books, payment, reason))
-    raise _refusal(payment, f"A payment that is {payment.status} cannot be canceled.")
+    raise _refusal(payment, f"A payment that is {payment.status} cannot be canceled.", IN_REVIEW)
 
 
 def expire(books: Books, command: ExpirePayment, envelope: Envelope) -> Decision:
@@ -69,12 +70,12 @@ def _let_go(books: Books, payment: Payment, events: list[Event]) -> Decision:
             return answered(books, payment, events)
 
 
-def _refusal(payment: Payment, detail: str) -> PaymentStateInvalid:
+def _refusal(payment: Payment, detail: str, *more: str) -> PaymentStateInvalid:
     return PaymentStateInvalid(
         detail,
         payment=payment.created.id,
         payment_status=payment.status,
-        expected_status=[*UNPAID, *HELD],
+        expected_status=[*UNPAID, *more, *HELD],
     )
 
 

@@ -6,10 +6,11 @@ same choice can be made again from the log at any time.
 
 from typing import Any
 
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from commands.books import Books
-from commands.policies.channels import CHANNELS
+from commands.policies.channels import CHANNELS, PAYOUT_METHODS
 from commands.policies.charges import charge_of
 from commands.policies.routing import Route, RoutingFacts, Statistics, route
 from commands.policies.routing_rules import NO_RULES, CompiledRules, rules_of
@@ -31,7 +32,7 @@ _ABSENT = "false"
 def streams_of_routing(method: str) -> tuple[str, ...]:
     """The streams of which a choice for this method reads the last event."""
     circuits = [circuit_stream(terms.name, method) for terms in CHANNELS if method in terms.methods]
-    return (RULES_STREAM, STATISTICS_STREAM, *circuits) if circuits else ()
+    return (RULES_STREAM, STATISTICS_STREAM, *circuits) if circuits or method in PAYOUT_METHODS else ()
 
 
 def rules_after(last: Recorded | None) -> CompiledRules:
@@ -96,6 +97,12 @@ async def rehearsed(
     }
     rules = rules_after(last.get(RULES_STREAM)) if rules is None else rules
     return route(facts, rules, circuits, statistics_after(last.get(STATISTICS_STREAM)))
+
+
+def payers_of(chosen: Route) -> Route:
+    """What is recorded of a payout's choice; that a channel pays nothing out at all is no news."""
+    payers = {terms.name for terms in CHANNELS if terms.payouts}
+    return replace(chosen, considered={name: why for name, why in chosen.considered.items() if name in payers})
 
 
 def routed(chosen: Route, method: str) -> PaymentRouted:

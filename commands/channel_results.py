@@ -9,6 +9,7 @@ from commands.channels.channel import DisputeMoved, NotSent, Unknown, Verdict
 from commands.closings import RecordClosingResult
 from commands.confirmations import RecordConfirmationResult
 from commands.contract_results import RecordContractResult
+from commands.dispute_answers import RecordDisputeAnswer
 from commands.disputes import RecordDisputeWord
 from commands.envelope import Command
 from commands.payments import RecordAttemptResult
@@ -22,6 +23,7 @@ from ledger.ids import (
     CLOSING,
     CONFIRMATION,
     CONTRACT,
+    DISPUTE_ANSWER,
     INCREMENT,
     PAYMENT,
     PAYMENT_METHOD,
@@ -48,6 +50,7 @@ _TAKERS: dict[str, Callable[[str, str, Verdict], Command]] = {
     REFUND: RecordRefundResult,
     RECEIPT_RETURN: RecordReturnResult,
     PAYOUT: RecordPayoutResult,
+    DISPUTE_ANSWER: RecordDisputeAnswer,
 }
 _NEVER_TWICE_THE_SAME = ("at", "message", "channel_fee")
 

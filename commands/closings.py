@@ -17,9 +17,10 @@ from ledger.errors import PaymentNotFound
 from ledger.events.closings import PaymentClosingDeclined, PaymentClosingRequested
 from ledger.events.event import Event
 from ledger.events.payments import PaymentAttemptDeclined, PaymentCanceled, PaymentExpired, PaymentFailed
+from ledger.events.reviews import PaymentReviewWithdrawn
 from ledger.events.voids import AuthorizationVoided
 from ledger.ids import CLOSING, child_id, stream_of
-from ledger.payment import CANCELED, EXPIRED, FAILED, PROCESSING, Attempt, Closing, Payment
+from ledger.payment import CANCELED, EXPIRED, FAILED, IN_REVIEW, PROCESSING, Attempt, Closing, Payment
 from ledger.payment_state import fold
 
 _ENDED = (CANCELED, EXPIRED, FAILED)
@@ -34,14 +35,14 @@ class RecordClosingResult(Command, frozen=True):
 
 
 def given_up(payment: Payment, ending: str, group: str, reason: str = "") -> list[Event]:
-    """What giving up this payment, which waits for its payer, begins with or leads to at once.
+    """What giving up this payment, which waits for its payer or for a review, begins with or leads to at once.
 
     `ending` is canceled, expired or failed, and `group` what the payer is told.
     """
     attempt = payment.open_attempt
     name = child_id(CLOSING, payment.created.id, len(payment.closings) + 1)
     if attempt is None:
-        return ending_of(Closing(name, "", ending, group, reason), attempt="")
+        return [*withdrawn(payment, reason), *ending_of(Closing(name, "", ending, group, reason), attempt="")]
     terms = terms_of(attempt.channel)
     if terms is None or not terms.voids:
         # Nothing there can be closed. Money that comes all the same is kept apart, so the channel goes on being asked.
@@ -58,6 +59,12 @@ def given_up(payment: Payment, ending: str, group: str, reason: str = "") -> lis
         reason=reason,
     )
     return [requested]
+
+
+def withdrawn(payment: Payment, reason: str) -> list[Event]:
+    """The end of the review for which this payment waits, if it does: there is nothing left to decide."""
+    review = payment.review
+    return [PaymentReviewWithdrawn(review.id, reason)] if payment.status == IN_REVIEW and review is not None else []
 
 
 def ending_of(closing: Closing, *, attempt: str) -> list[Event]:

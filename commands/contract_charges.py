@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from commands.books import Books
 from commands.channel_facts import imagined
+from commands.closings import withdrawn
 from commands.contract_channels import CARD, ending
 from commands.envelope import Decision, Envelope
 from commands.policies.charges import MIXED
@@ -256,15 +257,17 @@ def ended(
         return []
     events: StreamEvents = [(name, ContractTerminated(name, by, reason))]
     for charge in charges(history).values():
-        if charge.status == RESERVED and _waits(books, charge.payment, known):
-            events.append((charge.payment, PaymentCanceled("the contract has ended", MANDATE_ENDED)))
+        payment = _waiting(books, charge.payment, known) if charge.status == RESERVED else None
+        if payment is not None:
+            canceled = PaymentCanceled("the contract has ended", MANDATE_ENDED)
+            events += [(charge.payment, event) for event in (*withdrawn(payment, canceled.reason), canceled)]
             events.append((name, ContractChargeReleased(name, charge.payment, "the contract has ended")))
     if contract.reference and not channel_knows:
         events.append((name, ending(contract, contract.reference)))
     return events
 
 
-def _waits(books: Books, payment: str, decided: StreamEvents) -> bool:
-    """Whether nothing of the payment is at a channel yet."""
+def _waiting(books: Books, payment: str, decided: StreamEvents) -> Payment | None:
+    """The payment, if nothing of it is at a channel yet."""
     found = payment_state.fold(imagined(books, payment, [event for stream, event in decided if stream == payment]))
-    return found is not None and not found.attempts and found.status in _NOT_BEGUN
+    return found if found is not None and not found.attempts and found.status in _NOT_BEGUN else None

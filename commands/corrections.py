@@ -19,6 +19,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.payments import captured_by
 from commands.policies.charges import COIN
+from commands.settlement_state import was_reported
 from commands.system_accounts import with_accounts
 from ledger.authorization import REVOKED, Capture
 from ledger.chart import AGENCY_PAY, merchant_pending
@@ -106,6 +107,8 @@ def _failure(books: Books, payment: Payment, attempt: Attempt, command: CorrectP
 
 def _undone(books: Books, payment: Payment, attempt: Attempt, capture: Capture) -> PaymentRevoked:
     """K2: what was taken is as if it had not been. What its merchant has had of it already becomes his debt."""
+    if was_reported(books, payment, capture):
+        raise CorrectionNotPossible("Its channel's report shows that it was taken.", payment=payment.created.id)
     created = payment.created
     owed = capture.amount + capture.subsidy - (0 if capture.invoiced else capture.fee + capture.tax)
     sales = books.find_account(merchant_pending(created.merchant, attempt.currency))

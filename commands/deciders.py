@@ -5,6 +5,8 @@ from msgspec.structs import replace
 from commands import (
     accounts,
     authorizations,
+    bank_lines,
+    breaks,
     cancellations,
     changes,
     circuits,
@@ -17,6 +19,7 @@ from commands import (
     credit_lines,
     credit_losses,
     customers,
+    dispute_answers,
     disputes,
     entries,
     errands,
@@ -26,14 +29,17 @@ from commands import (
     holds,
     merchant_losses,
     merchants,
+    payer_letters,
     payment_methods,
     payments,
     payouts,
     periods,
     principals,
     receipts,
+    reconciliation,
     refunds,
     repayments,
+    report_imports,
     retries,
     returned_refunds,
     reviews,
@@ -42,6 +48,8 @@ from commands import (
     risk_rules,
     routing_rules,
     scheduled_payments,
+    settlement_batches,
+    settlements,
     shares,
     top_ups,
     transfers,
@@ -62,6 +70,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | holds.DECIDERS
     | periods.DECIDERS
     | merchants.DECIDERS
+    | payer_letters.DECIDERS
     | merchant_losses.DECIDERS
     | customers.DECIDERS
     | top_ups.DECIDERS
@@ -80,6 +89,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | revocations.DECIDERS
     | refunds.DECIDERS
     | disputes.DECIDERS
+    | dispute_answers.DECIDERS
     | receipts.DECIDERS
     | returned_refunds.DECIDERS
     | reviews.DECIDERS
@@ -100,6 +110,12 @@ _DECIDERS: dict[type[Command], Decider] = (
     | retries.DECIDERS
     | corrections.DECIDERS
     | circuits.DECIDERS
+    | settlements.DECIDERS
+    | settlement_batches.DECIDERS
+    | bank_lines.DECIDERS
+    | report_imports.DECIDERS
+    | breaks.DECIDERS
+    | reconciliation.DECIDERS
 )
 # They move no payment, and there are many of them.
 _OF_THE_LEDGER = accounts.DECIDERS | transfers.DECIDERS | entries.DECIDERS | holds.DECIDERS | periods.DECIDERS

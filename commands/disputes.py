@@ -4,8 +4,8 @@ RecordDisputeWord ──▶ the dispute moves to where its highest word puts it,
 AcceptDispute ──▶ the payer may keep the money: lost
 ChallengeDispute ──▶ challenged, with evidence, until its deadline
 
-What the merchant says is recorded here; no errand carries it to the channel yet, whose own next word tells whether it
-has heard of it.
+What the merchant says counts at once, and is an errand to the channel: what becomes of that in dispute_answers.py. How
+a dispute ends, only the channel's own words tell.
 """
 
 from commands.books import Books
@@ -21,7 +21,7 @@ from ledger.errors import DisputeNotFound, DisputeStateInvalid, EvidenceTooLate,
 from ledger.events.disputes import DisputeAccepted, DisputeChallenged, DisputeContradicted, DisputeMoved
 from ledger.events.event import Event
 from ledger.evolving.disputes import contradiction
-from ledger.ids import DISPUTE, PAYMENT, child_id, stream_of
+from ledger.ids import DISPUTE, DISPUTE_ANSWER, PAYMENT, child_id, stream_of
 from ledger.payment import Payment
 from ledger.payment_state import fold
 
@@ -85,7 +85,15 @@ def accept(books: Books, command: AcceptDispute, envelope: Envelope) -> Decision
     payment, dispute = _named(books, command.dispute)
     if not dispute.is_under_way:
         raise _not_now(dispute)
-    return _answered(books, payment, dispute, DisputeAccepted(dispute.id, dispute.stage))
+    accepted = DisputeAccepted(
+        dispute.id,
+        dispute.stage,
+        answer=_next_answer(payment),
+        channel=dispute.channel,
+        attempt=dispute.attempt,
+        reference=dispute.reference,
+    )
+    return _answered(books, payment, dispute, accepted)
 
 
 def challenge(books: Books, command: ChallengeDispute, envelope: Envelope) -> Decision:
@@ -95,7 +103,21 @@ def challenge(books: Books, command: ChallengeDispute, envelope: Envelope) -> De
     due = dispute.evidence_due_at
     if due is not None and due <= books.now:
         raise EvidenceTooLate(dispute=dispute.id, evidence_due_at=due.isoformat())
-    return _answered(books, payment, dispute, DisputeChallenged(dispute.id, dispute.stage, command.evidence))
+    challenged = DisputeChallenged(
+        dispute.id,
+        dispute.stage,
+        command.evidence,
+        answer=_next_answer(payment),
+        channel=dispute.channel,
+        attempt=dispute.attempt,
+        reference=dispute.reference,
+    )
+    return _answered(books, payment, dispute, challenged)
+
+
+def _next_answer(payment: Payment) -> str:
+    number = 1 + sum(len(dispute.answers) for dispute in payment.disputes)
+    return child_id(DISPUTE_ANSWER, payment.created.id, number)
 
 
 def _named(books: Books, name: str) -> tuple[Payment, Dispute]:

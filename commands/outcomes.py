@@ -1,4 +1,4 @@
-"""Outcomes: wait, for a moment, for what will become of a payment, a refund or a top-up.
+"""Outcomes: wait, for a moment, for what will become of a payment, a refund, a top-up or a run.
 
 Many wait at once and one look serves them all: a single question a book for what is new in all streams that are waited
 for. Who waits holds no connection.
@@ -16,12 +16,13 @@ from psycopg_pool import AsyncConnectionPool
 from ledger.contract_state import CONFIRMING, DRAFT
 from ledger.events.event import Recorded
 from ledger.payment import PROCESSING
+from ledger.reconciliation_state import RUNNING
 from ledger.store import read
 
 logger = logging.getLogger(__name__)
 
-# While a channel is being asked.
-STILL_TO_COME = (PROCESSING, DRAFT, CONFIRMING)
+# While a channel is being asked, or something is carried out in the background.
+STILL_TO_COME = (PROCESSING, DRAFT, CONFIRMING, RUNNING)
 _LOOK_S = 0.02
 
 

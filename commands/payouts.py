@@ -9,6 +9,7 @@ An outcome that nobody knows stays in transit: asked for again under the same id
 """
 
 from commands.books import Books
+from commands.channel_choice import chosen_for, payers_of, streams_of_routing
 from commands.channel_facts import check_amount, imagined, with_effect, without_effect
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
@@ -24,7 +25,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.merchants import merchant_named
 from commands.policies.channels import terms_of
-from commands.policies.payouts import approve_above, objections_to, route_payout
+from commands.policies.payouts import approve_above, facts_of_payout, objections_to
 from commands.principals import principal_named
 from commands.system_accounts import with_accounts
 from ledger.currencies import asset_of
@@ -104,7 +105,9 @@ def create(books: Books, command: CreatePayout, envelope: Envelope) -> Decision:
     fee, limit = _terms(books, command)
     if books.recorded(command.id):
         raise IdExistsDifferent(f"There is a payout {command.id} already.", pointer="/id", payout=command.id)
-    route = route_payout(command.source, command.currency)
+    whose = command.source, command.party, command.amount, command.currency
+    facts = facts_of_payout(command.id, *whose, command.destination, command.metadata)
+    route = payers_of(chosen_for(books, facts))
     created = events.PayoutCreated(
         id=command.id,
         source=command.source,
@@ -114,9 +117,12 @@ def create(books: Books, command: CreatePayout, envelope: Envelope) -> Decision:
         fee=fee,
         channel=route.channel,
         destination=command.destination,
-        prefunded=route.prefunded,
+        prefunded=command.source == PRINCIPAL,
         needs_approval=command.amount > approve_above(limit, command.currency),
         because=route.because,
+        candidates=route.candidates,
+        considered=route.considered,
+        rules=route.rules,
         reference=command.reference,
         metadata=command.metadata,
     )
@@ -349,7 +355,8 @@ _STREAMS = {MERCHANT: merchant_stream, PRINCIPAL: principal_stream, CUSTOMER: cu
 def _create_needs(command: CreatePayout) -> Needs:
     whose = (command.source, command.party, command.currency)
     accounts = (owner_account(*whose), in_transit_account(*whose))
-    return Needs(accounts=accounts, streams=(command.id, _STREAMS[command.source](command.party)))
+    streams = (command.id, _STREAMS[command.source](command.party))
+    return Needs(accounts=accounts, streams=streams, latest=streams_of_routing(command.destination.type))
 
 
 def _needs(command: ApprovePayout | CancelPayout) -> Needs:

@@ -8,7 +8,7 @@ from commands.envelope import Command, Decision, Envelope, Receipt
 from commands.handler import Decider, Needs
 from commands.merchants import check_fee_terms, check_party_id
 from commands.system_accounts import with_accounts
-from ledger.chart import agency_balance
+from ledger.chart import agency_balance, principal_receivable
 from ledger.currencies import asset_of
 from ledger.errors import FieldInvalid, IdExistsDifferent, PrincipalNotFound, PrincipalUnknown
 from ledger.events.merchants import FeeTerms
@@ -54,7 +54,7 @@ class PrincipalReceipt(Receipt):
 
 
 class FundingReceipt(Receipt):
-    """What was put in, and the balance after it, in minor units."""
+    """What was put in, what of it paid a debt to us, and the balance after it, in minor units."""
 
     id: str = ""
     principal: str = ""
@@ -62,6 +62,7 @@ class FundingReceipt(Receipt):
     currency: str = ""
     balance: int = 0
     reference: str | None = None
+    recovered: int = 0
 
 
 def principal_named(books: Books, name: str) -> PrincipalCreated:
@@ -102,17 +103,26 @@ def fund(books: Books, command: FundPrincipal, envelope: Envelope) -> Decision:
     check_amount(command.amount)
     if not books.recorded(principal_stream(command.principal)):
         raise PrincipalNotFound(principal=command.principal)
-    funded = PrincipalFunded(
-        command.id, command.principal, command.amount, command.currency, command.bank_account, command.reference
-    )
     held = books.find_account(agency_balance(command.principal, command.currency))
+    debt = books.find_account(principal_receivable(command.principal, command.currency))
+    recovered = min(command.amount, max(0, 0 if debt is None else debt.balance))
+    funded = PrincipalFunded(
+        command.id,
+        command.principal,
+        command.amount,
+        command.currency,
+        command.bank_account,
+        command.reference,
+        recovered,
+    )
     receipt = FundingReceipt(
         id=command.id,
         principal=command.principal,
         amount=command.amount,
         currency=command.currency,
-        balance=(0 if held is None else held.balance) + command.amount,
+        balance=(0 if held is None else held.balance) + command.amount - recovered,
         reference=command.reference,
+        recovered=recovered,
     )
     return Decision(with_accounts(books, [(command.id, funded)]), receipt)
 
@@ -122,7 +132,8 @@ def _create_needs(command: CreatePrincipal) -> Needs:
 
 
 def _fund_needs(command: FundPrincipal) -> Needs:
-    accounts = (agency_balance(command.principal, command.currency),)
+    whose = (command.principal, command.currency)
+    accounts = (agency_balance(*whose), principal_receivable(*whose))
     return Needs(accounts=accounts, streams=(command.id, principal_stream(command.principal)))
 
 

@@ -4,13 +4,17 @@ A purchase on credit pays its debt first. What was paid in coins goes into the c
 the order: nobody sends coins to an address that he has not been told.
 """
 
+from collections.abc import Sequence
+
 from commands.books import Books
 from commands.credit_lines import principal_of
 from commands.customers import wallet_exists
+from commands.fees_back import fee_back
 from commands.funds import taken_from
 from commands.policies.charges import COIN
 from commands.policies.products import PRODUCTS
 from ledger.chart import AGENCY_PAY
+from ledger.dispute import NONE, Dispute
 from ledger.errors import RefundNotSupported
 from ledger.events.refunds import ExchangedBack, RefundPaidToCredit, RefundPaidToWallet, RefundRequested
 from ledger.payment import FAILED, Attempt, Payment
@@ -71,14 +75,27 @@ def exchanged_back(books: Books, payment: Payment, amount: int) -> ExchangedBack
     created, into = payment.created, payment.created.exchange
     if into is None or created.method.type == COIN:
         return None
-    before = [refund for refund in payment.refunds if refund.status != FAILED]
-    given_back = sum(refund.amount for refund in before)
-    cost_before = sum(refund.exchange.cost for refund in before if refund.exchange is not None)
-    # Measured from the start each time, so that parts never add up to more than the whole.
-    cost = into.amount * (given_back + amount) // payment.captured - cost_before
+    cost = cost_at_the_rate(payment, amount, payment.disputes)
     taken = taken_from(books, created.merchant, cost, into.currency)
     covered = cost - taken.from_available - taken.short
     return ExchangedBack(into.currency, covered, taken.short, taken.from_available)
+
+
+def cost_at_the_rate(payment: Payment, amount: int, disputes: Sequence[Dispute]) -> int:
+    """What `amount` of a foreign payment costs its merchant when it goes back, in minor units of his currency.
+
+    What went back before, by refunds and by these disputes, counts: the last part takes what is left of the whole.
+    """
+    into = payment.created.exchange
+    if into is None:
+        raise AssertionError(f"nothing was exchanged for {payment.created.id}")
+    refunds = [refund for refund in payment.refunds if refund.status != FAILED]
+    taken = [dispute.share for dispute in disputes if dispute.money != NONE]
+    gone = sum(refund.amount for refund in refunds) + sum(share.held for share in taken)
+    cost = sum(refund.exchange.cost for refund in refunds if refund.exchange is not None)
+    cost += sum(share.cost for share in taken)
+    # Measured from the start each time, so that parts never add up to more than the whole.
+    return max(0, into.amount * (gone + amount) // payment.captured - cost)
 
 
 def subsidy_back(payment: Payment, amount: int) -> int:
@@ -98,6 +115,7 @@ def _to_wallet(books: Books, payment: Payment, name: str, amount: int, reason: s
         raise RefundNotSupported(detail, payment=created.id)
     subsidy = subsidy_back(payment, amount)
     taken = taken_from(books, created.merchant, amount + subsidy, created.currency)
+    back = fee_back(books, payment, amount, taken, at_once=True)
     return RefundPaidToWallet(
         id=name,
         payment=created.id,
@@ -109,6 +127,8 @@ def _to_wallet(books: Books, payment: Payment, name: str, amount: int, reason: s
         reason=reason,
         from_available=taken.from_available,
         subsidy=subsidy,
+        product=created.product if back is not None else "",
+        returned=back,
     )
 
 
@@ -118,6 +138,7 @@ def _to_credit(books: Books, payment: Payment, name: str, amount: int, reason: s
         raise AssertionError(f"{created.id} was lent to nobody")
     subsidy = subsidy_back(payment, amount)
     taken = taken_from(books, created.merchant, amount + subsidy, created.currency)
+    back = fee_back(books, payment, amount, taken, at_once=True)
     return RefundPaidToCredit(
         id=name,
         payment=created.id,
@@ -130,4 +151,6 @@ def _to_credit(books: Books, payment: Payment, name: str, amount: int, reason: s
         reason=reason,
         from_available=taken.from_available,
         subsidy=subsidy,
+        product=created.product if back is not None else "",
+        returned=back,
     )

@@ -144,6 +144,7 @@ def _succeeded(books: Books, requested: RepaymentRequested, reference: str) -> D
         paid.principal,
         paid.to_wallet,
         invoices_fee(requested.channel),
+        reference,
     )
     line = credit_line_stream(requested.customer, requested.currency)
     events = with_accounts(books, [(requested.id, succeeded), (line, repaid)])

@@ -10,8 +10,9 @@ from commands.books import Books
 from commands.channel_facts import imagined
 from commands.channels.channel import AMOUNT_MISMATCH, RefundReturned, Verdict, as_asked
 from commands.envelope import Command, Decision, Envelope
+from commands.fees_back import fee_back, next_part
+from commands.funds import Taken
 from commands.handler import Decider, Needs
-from commands.merchants import after_sale_terms
 from commands.policies.channels import terms_of
 from commands.system_accounts import with_accounts
 from ledger.chart import AGENCY_PAY
@@ -48,9 +49,11 @@ def as_refunded(verdict: Verdict, refund: Refund, currency: str) -> Verdict:
 def succeeded_event(books: Books, payment: Payment, refund: Refund, channel: str, reference: str) -> RefundSucceeded:
     """B3, with what the merchant and we get back of the fees: pro rata, and with the last refund all that is left."""
     created = payment.created
-    terms, contract = after_sale_terms(books, created.merchant, created.product), terms_of(channel)
-    in_one_currency = created.exchange is None and not any(capture.invoiced for capture in payment.taken)
-    fee = sum(capture.fee for capture in payment.taken) if terms.returns_fee and in_one_currency else 0
+    contract, exchange = terms_of(channel), refund.exchange
+    taken = Taken(refund.from_available, refund.short)
+    if exchange is not None:
+        taken = Taken(exchange.from_available, exchange.short)
+    back = fee_back(books, payment, refund.amount, taken)
     kept = sum(capture.channel_fee for capture in payment.taken) if contract is not None and contract.returns_fee else 0
     gone, before = payment.refunded + refund.amount, payment.refunds
     return RefundSucceeded(
@@ -62,16 +65,11 @@ def succeeded_event(books: Books, payment: Payment, refund: Refund, channel: str
         currency=created.currency,
         to_wallet=refund.to_wallet,
         customer=created.customer if refund.to_wallet else None,
-        product=created.product if fee else "",
-        fee_back=_next_part(fee, gone, payment.captured, sum(one.fee_back for one in before)),
+        product=created.product if back is not None else "",
+        returned=back,
         fee_payable=bool(kept) and any(capture.fee_payable for capture in payment.taken),
-        channel_fee_back=_next_part(kept, gone, payment.captured, sum(one.channel_fee_back for one in before)),
+        channel_fee_back=next_part(kept, gone, payment.captured, sum(one.channel_fee_back for one in before)),
     )
-
-
-def _next_part(fee: int, gone: int, captured: int, given: int) -> int:
-    """Measured from the start each time, so that all parts together are never more than the whole."""
-    return max(0, min(fee, fee * gone // captured) - given) if captured else 0
 
 
 def returned_events(books: Books, payment: Payment, refund: Refund, channel: str, back: RefundReturned) -> list[Event]:

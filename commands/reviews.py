@@ -1,7 +1,8 @@
 """Reviews: a person lets a payment go on or not; where nobody decides in time, the policy that it was opened with does.
 
 open ──approve──▶ it begins, or what is authorized is captured
-  └───reject───▶ rejected, or what is authorized is let go
+  ├───reject───▶ rejected, or what is authorized is let go
+  └───(the payment is canceled)───▶ withdrawn
 """
 
 from commands.attempts import begin

@@ -17,6 +17,7 @@ from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
 from commands.policies.revocations import is_revocable
 from commands.refunds import refund_event
+from commands.settlement_state import was_reported
 from commands.system_accounts import with_accounts
 from ledger.authorization import Capture
 from ledger.authorization_views import revocation_view
@@ -85,7 +86,7 @@ def _revocable(books: Books, payment: Payment) -> Capture | None:
     kept = 0 if capture.invoiced else capture.fee + capture.tax
     whole_of_it = capture.amount + capture.subsidy - kept
     unsettled = not payment.shared and sales is not None and sales.available >= whole_of_it
-    return capture if whole and today and unsettled else None
+    return capture if whole and today and unsettled and not was_reported(books, payment, capture) else None
 
 
 def _answered(books: Books, payment: Payment, events: list[Event], name: str) -> Decision:

@@ -70,7 +70,7 @@ def judge(
     trouble: str = "",
 ) -> Assessment:
     """What these rules say of the order: now, in a rehearsal, or of an order of the past with the values of then."""
-    certain = question_of(rules, created).certain()
+    certain = question_of(rules, created).certain
     return assess(facts_of(created, hour), {**certain, **values}, rules, lists, trouble)
 
 

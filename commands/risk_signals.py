@@ -5,8 +5,9 @@ A decider looks nothing up: what a view knows is asked for before, under a time 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 # When the view was asked, and up to which position it had read: with them the same can be asked again later.
 ASKED_AT = "asked_at"
 SEEN_UNTIL = "seen_until"
+_COUNTED = frozenset({*VELOCITIES, *HISTORY})
+_OF_THE_PRESENT = frozenset({*VELOCITIES, *TRAVEL})
 
 
 class RiskSignals(msgspec.Struct, frozen=True):
@@ -42,20 +45,18 @@ class Visit(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class RiskMemory(Protocol):
-    """Who remembers what the log says: a view, asked about one moment."""
+class Past(msgspec.Struct, frozen=True):
+    """What a view, asked about one moment, remembers for a question. Counts and sums by name.
 
-    async def counts(self, keys: Mapping[str, str], names: frozenset[str], currency: str) -> dict[str, int]:
-        """The velocities and histories of these names, for the values of the payment by kind."""
+    `median`: of the customer's last successful payments, in minor units; 0 where there is none.
+    """
 
-    async def median(self, customer: str, currency: str) -> int:
-        """The median of the customer's last successful payments, in minor units; 0 where there is none."""
-
-    async def last_visit(self, customer: str) -> Visit | None:
-        """Where the customer paid from last."""
+    counts: dict[str, int] = {}
+    median: int = 0
+    last_visit: Visit | None = None
 
 
-class Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True, dict=True):
     """What is asked about a payment that is to be judged. Amount in minor units."""
 
     names: frozenset[str]
@@ -65,27 +66,50 @@ class Question(msgspec.Struct, frozen=True):
     currency: str
     client: dict[str, str]
 
-    @property
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """The value of each kind that the payment has."""
+        return keys_of(self.customer, self.method, self.client)
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Where the payer says to be."""
+        return place_of(self.client)
+
+    @cached_property
     def asked(self) -> frozenset[str]:
         """The names that somebody has to look up: a payment without an address made no attempts from one either."""
-        return frozenset(self.names - self.certain().keys())
+        return frozenset(self.names - self.certain.keys())
 
+    @cached_property
     def certain(self) -> dict[str, SignalValue]:
         """The values that nobody has to be asked for, because the payment does not have what they are about."""
-        keys = keys_of(self.customer, self.method, self.client)
         values: dict[str, SignalValue] = {
-            name: 0 for name in self.names & VELOCITIES.keys() if VELOCITIES[name].kind not in keys
+            name: 0 for name in self.names & VELOCITIES.keys() if VELOCITIES[name].kind not in self.keys
         }
         if self.customer is None:
             values |= dict.fromkeys(self.names & (HISTORY.keys() | MEDIAN), 0)
-        if self.customer is None or place_of(self.client) is None:
+        if self.customer is None or self.place is None:
             values |= dict.fromkeys(self.names & TRAVEL, NOT_KNOWN)
         return values
 
     @property
+    def counted(self) -> frozenset[str]:
+        """The velocities and histories among what is asked."""
+        return self.asked & _COUNTED
+
+    @property
+    def asks_for_median(self) -> bool:
+        return bool(self.asked & MEDIAN)
+
+    @property
+    def asks_for_last_visit(self) -> bool:
+        return bool(self.asked & TRAVEL)
+
+    @property
     def needs_the_present(self) -> bool:
         """Whether the view has to have read the whole log: what happened a second ago counts in a velocity."""
-        return bool(self.asked & (VELOCITIES.keys() | TRAVEL))
+        return bool(self.asked & _OF_THE_PRESENT)
 
 
 class Order(Protocol):
@@ -122,20 +146,15 @@ def question_of(rules: RuleSet, order: Order) -> Question:
     return Question(names, order.customer, order.method, order.amount, order.currency, order.client)
 
 
-async def answered(question: Question, memory: RiskMemory, now: datetime) -> dict[str, SignalValue]:
+def answered(question: Question, past: Past, now: datetime) -> dict[str, SignalValue]:
     """A value for each name that is asked."""
-    asked, customer = question.asked, question.customer
-    values: dict[str, SignalValue] = {}
-    if counted := asked & (VELOCITIES.keys() | HISTORY.keys()):
-        keys = keys_of(customer, question.method, question.client)
-        values |= await memory.counts(keys, counted, question.currency)
-    if asked & MEDIAN and customer is not None:
-        median = await memory.median(customer, question.currency)
+    values: dict[str, SignalValue] = dict(past.counts)
+    if question.asks_for_median:
+        median = past.median
         values |= {"customer_median": median, "amount_ratio": question.amount * 100 // median if median else 0}
-    here = place_of(question.client)
-    if asked & TRAVEL and customer is not None and here is not None:
-        values |= _travelled(here, await memory.last_visit(customer), now)
-    return {name: value for name, value in values.items() if name in asked}
+    if question.asks_for_last_visit and question.place is not None:
+        values |= _travelled(question.place, past.last_visit, now)
+    return {name: value for name, value in values.items() if name in question.asked}
 
 
 def _travelled(here: Place, last: Visit | None, now: datetime) -> dict[str, int]:

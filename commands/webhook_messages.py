@@ -131,16 +131,16 @@ def _payment(history: Sequence[Recorded]) -> dict[str, Any]:
 def headers_of(
     keys: Sequence[Keys], name: str, at: datetime, body: bytes, more: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """The headers of a message sent now, signed by each of the keys, the newest first."""
+    """The headers of a message sent now, signed by each of the keys, the newest first. `more`: the endpoint's own."""
     timestamp = str(int(at.timestamp()))
     message = f"{name}.{timestamp}.".encode() + body
-    return {
+    return (more or {}) | {
         "content-type": "application/json",
         "user-agent": "ledger-webhooks/1",
         ID_HEADER: name,
         TIMESTAMP_HEADER: timestamp,
         SIGNATURE_HEADER: " ".join(one.signatures(message) for one in keys),
-    } | (more or {})
+    }
 
 
 def signing_keys(

@@ -36,21 +36,23 @@ class _EndpointCommand(Command, frozen=True):
 
 
 class CreateWebhookEndpoint(_EndpointCommand, frozen=True):
-    """Tell events whose topics fit to `url`; `id` is fresh."""
+    """Tell events whose topics fit to `url`; `id` is fresh, the values of the headers are sealed."""
 
     url: str
     topics: tuple[str, ...]
     description: str | None = None
     ordered: bool = False
+    headers: dict[str, str] = {}
 
 
 class ChangeWebhookEndpoint(_EndpointCommand, frozen=True):
-    """Give the endpoint another address, other topics, another description or order."""
+    """Give the endpoint another address, other topics, another description or order; other headers if any are given."""
 
     url: str
     topics: tuple[str, ...]
     description: str | None = None
     ordered: bool = False
+    headers: dict[str, str] | None = None
 
 
 class DisableWebhookEndpoint(_EndpointCommand, frozen=True):
@@ -75,7 +77,7 @@ class ReplayWebhooks(_EndpointCommand, frozen=True):
 
 
 class WebhookEndpointReceipt(Receipt):
-    """The endpoint as it stands."""
+    """The endpoint as it stands. `headers`: the names of those that it is sent with every message."""
 
     id: str = ""
     url: str = ""
@@ -86,6 +88,7 @@ class WebhookEndpointReceipt(Receipt):
     disabled_because: str | None = None
     secret_generation: int = 1
     created_at: datetime | None = None
+    headers: tuple[str, ...] = ()
 
 
 def receipt_of(endpoint: Endpoint, position: int | None) -> WebhookEndpointReceipt:
@@ -100,25 +103,29 @@ def receipt_of(endpoint: Endpoint, position: int | None) -> WebhookEndpointRecei
         endpoint.disabled_because,
         endpoint.generation,
         endpoint.created_at,
+        tuple(endpoint.headers),
     )
 
 
 def create(books: Books, command: CreateWebhookEndpoint, envelope: Envelope) -> Decision:
     _check(command.url, command.topics)
-    created = WebhookEndpointCreated(command.id, command.url, command.topics, command.description, command.ordered)
-    endpoint = Endpoint(
-        command.id, command.url, command.topics, command.description, command.ordered, books.now, position=0
-    )
+    asked = (command.id, command.url, command.topics, command.description, command.ordered)
+    created = WebhookEndpointCreated(*asked, command.headers)
+    endpoint = Endpoint(*asked, books.now, position=0, headers=command.headers)
     return Decision([(endpoint_stream(command.id), created)], receipt_of(endpoint, None))
 
 
 def change(books: Books, command: ChangeWebhookEndpoint, envelope: Envelope) -> Decision:
     _check(command.url, command.topics)
     endpoint = _endpoint(books, command.id)
-    changed = WebhookEndpointChanged(command.id, command.url, command.topics, command.description, command.ordered)
+    changed = WebhookEndpointChanged(
+        command.id, command.url, command.topics, command.description, command.ordered, command.headers
+    )
     receipt = receipt_of(endpoint, None)
     receipt.url, receipt.topics = command.url, command.topics
     receipt.description, receipt.ordered = command.description, command.ordered
+    if command.headers is not None:
+        receipt.headers = tuple(command.headers)
     return _decided(endpoint, changed, receipt)
 
 

@@ -4,7 +4,9 @@ An id reads `sys:<code>:<dimensions…>:<currency>`, e.g. `sys:1110:card_simulat
 project's chart of accounts (docs/GLOSSARY.md); sub-ledgers are the dimensions, and control accounts their sums.
 """
 
+import re
 from enum import Enum
+from hashlib import sha256
 
 from ledger.accounts import SYSTEM_PREFIX, Account, Kind
 
@@ -19,6 +21,7 @@ class Code(Enum):
     BANK_CLIENT = ("1020", "bank client", Kind.ASSET, False)
     CHANNEL_RECEIVABLE = ("1110", "channel receivable", Kind.ASSET, False)
     CHANNEL_SETTLEMENT_PENDING = ("1120", "channel settlement pending", Kind.ASSET, False)
+    CHANNEL_RESERVE = ("1130", "channel reserve", Kind.ASSET, False)
     CHANNEL_PREFUNDED = ("1140", "channel prefunded", Kind.ASSET, False)
     MERCHANT_RECEIVABLE = ("1210", "merchant receivable", Kind.ASSET, False)
     CREDIT_PRINCIPAL = ("1220", "credit principal", Kind.ASSET, True)
@@ -42,6 +45,7 @@ class Code(Enum):
     UNAPPLIED_RECEIPTS = ("2310", "unapplied receipts", Kind.LIABILITY, True)
     TAX_PAYABLE = ("2410", "tax payable", Kind.LIABILITY, False)
     CHANNEL_FEES_PAYABLE = ("2510", "channel fees payable", Kind.LIABILITY, False)
+    SUSPENSE_CREDIT = ("2910", "suspense credit", Kind.LIABILITY, False)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
     DISPUTE_FEE = ("4020", "dispute fee", Kind.REVENUE, False)
     FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
@@ -51,7 +55,10 @@ class Code(Enum):
     DISPUTE_COST = ("5030", "dispute cost", Kind.EXPENSE, False)
     FX_LOSS = ("5040", "fx loss", Kind.EXPENSE, False)
     CREDIT_LOSS = ("5050", "credit loss", Kind.EXPENSE, False)
+    BANK_FEE = ("5060", "bank fee", Kind.EXPENSE, False)
     SUBSIDY = ("5070", "subsidy", Kind.EXPENSE, False)
+    RECONCILIATION_DIFFERENCE = ("5080", "reconciliation difference", Kind.EXPENSE, False)
+    ROUNDING = ("5090", "rounding", Kind.EXPENSE, False)
     AUTHORIZED = ("9010", "authorized", Kind.MEMO, True)
     AUTHORIZED_CONTRA = ("9019", "authorized contra", Kind.MEMO, False)
 
@@ -94,6 +101,16 @@ def merchant_reserve(merchant: str, currency: str) -> str:
 
 def merchant_dispute_hold(merchant: str, currency: str) -> str:
     return account_id(Code.MERCHANT_DISPUTE_HOLD, merchant, currency=currency)
+
+
+def principal_dispute_hold(principal: str, currency: str) -> str:
+    """What was collected for a principal, while a dispute of it is not decided. A merchant may have the same id."""
+    return account_id(Code.MERCHANT_DISPUTE_HOLD, "principal", principal, currency=currency)
+
+
+def principal_receivable(principal: str, currency: str) -> str:
+    """What a principal owes us since its balance did not cover a dispute; what it puts in next pays that first."""
+    return account_id(Code.MERCHANT_RECEIVABLE, "principal", principal, currency=currency)
 
 
 def dispute_receivable(channel: str, currency: str) -> str:
@@ -215,8 +232,58 @@ def credit_loss(cause: str, currency: str) -> str:
     return account_id(Code.CREDIT_LOSS, cause, currency=currency)
 
 
-def settlement_pending(channel: str, currency: str) -> str:
-    return account_id(Code.CHANNEL_SETTLEMENT_PENDING, channel, currency=currency)
+def settlement_pending(channel: str, currency: str, batch: str = "") -> str:
+    """What a channel has reported of one batch and not paid; without a batch, what was told of by hand."""
+    return account_id(Code.CHANNEL_SETTLEMENT_PENDING, channel, *filter(None, [batch_key(batch)]), currency=currency)
+
+
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,40}")
+_NOT_PLAIN = re.compile(r"[^a-z0-9_.-]+")
+
+
+def batch_key(batch: str) -> str:
+    """A channel's name of a batch as it stands in ids of ours: as it is, or what is plain of it and a hash of it all.
+
+    Channels write capitals, spaces and other scripts, and tell batches apart by them; two are never one here.
+    """
+    if not batch or _PLAIN.fullmatch(batch):
+        return batch
+    plain = _NOT_PLAIN.sub("-", batch.lower()).strip("-.")[:24]
+    return f"{plain}.{sha256(batch.encode()).hexdigest()[:16]}".lstrip(".")
+
+
+def channel_reserve(channel: str, currency: str) -> str:
+    """What a channel keeps back of ours for a while."""
+    return account_id(Code.CHANNEL_RESERVE, channel, currency=currency)
+
+
+def suspense_credit(channel: str, currency: str) -> str:
+    """What came from a channel and nobody can explain."""
+    return account_id(Code.SUSPENSE_CREDIT, channel, currency=currency)
+
+
+def bank_suspense_debit(bank_account: str, currency: str) -> str:
+    """What left a bank account of ours and nobody can explain. Beside those of channels: one may have its name."""
+    return account_id(Code.SUSPENSE_DEBIT, "bank", bank_account, currency=currency)
+
+
+def bank_suspense_credit(bank_account: str, currency: str) -> str:
+    """What came to a bank account of ours and nobody can explain."""
+    return account_id(Code.SUSPENSE_CREDIT, "bank", bank_account, currency=currency)
+
+
+def bank_fee(bank_account: str, currency: str) -> str:
+    return account_id(Code.BANK_FEE, bank_account, currency=currency)
+
+
+def reconciliation_difference(channel: str, currency: str) -> str:
+    """What a channel reported otherwise than we have it, and that we bear."""
+    return account_id(Code.RECONCILIATION_DIFFERENCE, channel, currency=currency)
+
+
+def rounding(channel: str, currency: str) -> str:
+    """What a channel's exact fees of a batch come to beside the rounded ones of its lines."""
+    return account_id(Code.ROUNDING, channel, currency=currency)
 
 
 def coin_custody(channel: str, coin: str) -> str:

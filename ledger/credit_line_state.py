@@ -20,6 +20,7 @@ from ledger.events.credit_lines import (
     CreditWrittenOff,
 )
 from ledger.events.event import Recorded
+from ledger.evolving.settlements import SETTLING
 
 
 class CreditLine(msgspec.Struct, frozen=True):
@@ -48,6 +49,8 @@ def evolve(line: CreditLine | None, recorded: Recorded) -> CreditLine:
             raise AssertionError(f"a credit line begins with its opening, not with {event}")
         return CreditLine(event, recorded.recorded_at, recorded.position, event.limit)
     line = replace(line, position=recorded.position)
+    if isinstance(event, SETTLING):
+        return line
     match event:
         case CreditLimitChanged():
             return replace(line, limit=event.limit)

@@ -9,7 +9,7 @@ A dispute is where its highest word puts it, in whatever order the words came. S
 """
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -43,12 +43,23 @@ class DisputeShare(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `held` is the merchant's part: `from_available` of it was released already, `short` of it is a debt, and the rest
     comes out of pending sales. `suspended` is kept in suspense: nobody here can be charged for it.
+
+    Who is owed in another `currency` bears `cost` of that for it, and `from_available` and `short` are parts of this.
+    `collected`: it is borne by the principal that the money was collected for, out of his balance or as a debt.
     """
 
     held: int = 0
     from_available: int = 0
     short: int = 0
     suspended: int = 0
+    cost: int = 0
+    currency: str = ""
+    collected: bool = False
+
+    @property
+    def borne(self) -> int:
+        """What is borne, in minor units of the currency in which whoever bears it is owed."""
+        return self.cost if self.currency else self.held
 
 
 class DisputeWord(msgspec.Struct, frozen=True):
@@ -68,6 +79,39 @@ class Evidence(msgspec.Struct, frozen=True):
 
     fields: dict[str, str]
     at: datetime
+
+
+ACCEPT: Final = "accept"
+CHALLENGE: Final = "challenge"
+
+# Of an answer.
+PROCESSING: Final = "processing"
+UNKNOWN: Final = "unknown"
+DELIVERED: Final = "delivered"
+DECLINED: Final = "declined"
+BY_HAND: Final = "by_hand"
+AnswerStatus = Literal["processing", "unknown", "delivered", "declined", "by_hand"]
+
+
+class DisputeAnswer(msgspec.Struct, frozen=True):
+    """One answer of the merchant's on its way to the channel: `says` accept or challenge.
+
+    processing, unknown (asked again), delivered, declined (by the channel: it does not count), or by_hand (the channel
+    takes none from us, and people tell it). `group` and `message` say why it was declined.
+    """
+
+    id: str
+    says: Literal["accept", "challenge"]
+    stage: str
+    at: datetime
+    status: AnswerStatus = PROCESSING
+    group: str | None = None
+    message: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the channel may still say what became of it."""
+        return self.status in (PROCESSING, UNKNOWN)
 
 
 class Dispute(msgspec.Struct, frozen=True):
@@ -91,6 +135,7 @@ class Dispute(msgspec.Struct, frozen=True):
     """What the merchant was charged for it."""
     liable: str = MERCHANT
     evidence: tuple[Evidence, ...] = ()
+    answers: tuple[DisputeAnswer, ...] = ()
     contradictions: tuple[str, ...] = ()
     """What the channel said of another sum than at first: for people to look at."""
 
@@ -115,6 +160,14 @@ class Dispute(msgspec.Struct, frozen=True):
     @property
     def is_under_way(self) -> bool:
         return self.status in UNDER_WAY
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the channel declined what the merchant said last, and it may still be said in another way."""
+        return self.is_under_way and bool(self.answers) and self.answers[-1].status == DECLINED
+
+    def answer(self, name: str) -> DisputeAnswer | None:
+        return next((answer for answer in self.answers if answer.id == name), None)
 
     @property
     def weighs(self) -> int:

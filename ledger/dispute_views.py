@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from ledger import payment_state
-from ledger.dispute import LOST, PRE_DISPUTE, UNOPENED, WON, Dispute, Evidence
+from ledger.dispute import LOST, PRE_DISPUTE, UNOPENED, WON, Dispute, DisputeAnswer, Evidence
 from ledger.events.event import Recorded
 from ledger.payment import Payment
 
@@ -25,8 +25,10 @@ class DisputeView(msgspec.Struct):
     """A dispute as it stands, in minor units of its own currency.
 
     `money`: none, taken (the channel has it and nobody has decided) or lost. `held` is what the merchant bears of it,
-    `suspended` what nobody here can be charged for: then, and after `contradictions` of the channel, it
-    `needs_attention`. `fee` is what the merchant was charged. `unopened`: its end was heard of first.
+    or the principal that it was collected for: `borne` in the currency that they are owed. `suspended` is what nobody
+    here can be charged for: then, after `contradictions` of the channel, and when it declined the last of the
+    merchant's `answers`, it `needs_attention`. `fee` is what the merchant was charged. `unopened`: its end was heard of
+    first.
     """
 
     position: int | None
@@ -49,6 +51,9 @@ class DisputeView(msgspec.Struct):
     contradictions: tuple[str, ...]
     needs_attention: bool
     opened_at: datetime
+    answers: tuple[DisputeAnswer, ...] = ()
+    borne: int = 0
+    borne_currency: str = ""
 
 
 def dispute_view(history: Sequence[Recorded], name: str) -> DisputeView:
@@ -82,8 +87,11 @@ def dispute_view_of(payment: Payment, dispute: Dispute) -> DisputeView:
         evidence_due_at=dispute.evidence_due_at,
         evidence=dispute.evidence,
         contradictions=dispute.contradictions,
-        needs_attention=suspended > 0 or bool(dispute.contradictions),
+        needs_attention=suspended > 0 or bool(dispute.contradictions) or dispute.is_unheard,
         opened_at=dispute.opened_at,
+        answers=dispute.answers,
+        borne=dispute.share.borne if weighs else 0,
+        borne_currency=dispute.share.currency or dispute.currency,
     )
 
 

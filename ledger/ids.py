@@ -31,6 +31,7 @@ INCREMENT = "inc_"
 CONFIRMATION = "cfm_"
 CLOSING = "close_"
 DISPUTE = "dis_"
+DISPUTE_ANSWER = "ans_"
 RECEIPT_RETURN = "ret_"
 SIGNING = "sig_"
 ENDING = "end_"
@@ -39,6 +40,9 @@ MERCHANT = "mer_"
 CUSTOMER = "cus_"
 ACCOUNT = "acc_"
 WEBHOOK_ENDPOINT = "whe_"
+REPORT_FILE = "file_"
+RECONCILIATION_RUN = "run_"
+BREAK = "brk_"
 CORRELATION = "cor_"
 
 # What is recorded in the stream of something else carries that one's digits and a number: `ref_0193…-2` is the second
@@ -51,6 +55,7 @@ _PARENTS = {
     CONFIRMATION: PAYMENT,
     CLOSING: PAYMENT,
     DISPUTE: PAYMENT,
+    DISPUTE_ANSWER: PAYMENT,
     RECEIPT_RETURN: PAYMENT,
     REVIEW: PAYMENT,
     SHARE: PAYMENT,

@@ -66,6 +66,7 @@ APART = "apart"
 # Of a review, beside rejected.
 OPEN = "open"
 APPROVED = "approved"
+WITHDRAWN = "withdrawn"
 
 
 class Attempt(msgspec.Struct, frozen=True):

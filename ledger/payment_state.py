@@ -25,6 +25,7 @@ from ledger.evolving import (
     receipts,
     refunds,
     reviews,
+    settlements,
     shares,
 )
 from ledger.payment import Payment
@@ -41,6 +42,7 @@ _EVOLVERS = (
     | receipts.EVOLVERS
     | corrections.EVOLVERS
     | shares.EVOLVERS
+    | settlements.EVOLVERS
 )
 # Every event that a payment's stream may hold.
 EVENTS: frozenset[type[Event]] = frozenset({PaymentCreated, *_EVOLVERS})

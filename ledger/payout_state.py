@@ -37,6 +37,7 @@ EVENTS: frozenset[type[Event]] = frozenset(
         events.PayoutUnanswered,
         events.PayoutPaid,
         events.PayoutDebited,
+        events.PayoutDebitUndone,
         events.PayoutRejected,
         events.PayoutReturned,
         events.PayoutGivenBack,
@@ -96,6 +97,8 @@ def evolve(payout: Payout | None, recorded: Recorded) -> Payout:
             return replace(payout, status=PAID, reference=event.channel_reference)
         case events.PayoutDebited():
             return replace(payout, bank_account=event.bank_account)
+        case events.PayoutDebitUndone():
+            return replace(payout, bank_account="")
         case events.PayoutRejected():
             return replace(payout, status=REJECTED, group=event.group, message=event.message)
         case events.PayoutReturned():

@@ -12,6 +12,7 @@ from ledger import payout_state
 from ledger.events.event import Recorded
 from ledger.events.payouts import CUSTOMER, MERCHANT, PRINCIPAL, Destination
 from ledger.payment import CREATED
+from ledger.payment_views import RoutingView
 from ledger.payout_state import OPEN, Payout
 
 
@@ -46,6 +47,7 @@ class PayoutView(msgspec.Struct):
     fee: int
     destination: Destination
     channel: str
+    routing: RoutingView
     channel_reference: str | None
     approval: str
     error: PayoutError | None
@@ -77,6 +79,9 @@ def payout_view_of(payout: Payout) -> PayoutView:
         fee=created.fee,
         destination=created.destination.masked(),
         channel=created.channel,
+        routing=RoutingView(
+            created.channel, created.because, created.candidates, created.rules or None, created.considered
+        ),
         channel_reference=payout.reference or None,
         approval=_approval(payout),
         error=_error(payout),

@@ -19,6 +19,7 @@ from ledger.events.repayments import (
     RepaymentSucceeded,
     RepaymentUnanswered,
 )
+from ledger.evolving.settlements import SETTLING
 from ledger.payment import FAILED, PROCESSING, SUCCEEDED
 from ledger.payment_views import NextAction, payers_patience
 
@@ -50,6 +51,8 @@ def evolve(repayment: Repayment | None, recorded: Recorded) -> Repayment:
             raise AssertionError(f"a repayment begins with its request, not with {event}")
         return Repayment(event, recorded.recorded_at, recorded.position)
     repayment = replace(repayment, position=recorded.position)
+    if isinstance(event, SETTLING):
+        return repayment
     match event:
         case RepaymentUnanswered():
             return replace(repayment, unanswered=(*repayment.unanswered, event.reason))

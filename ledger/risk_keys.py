@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 import msgspec
 
@@ -63,6 +64,7 @@ class Place(msgspec.Struct, frozen=True):
     longitude: int | None = None
 
 
+@lru_cache(8_192)  # An address is looked at by whoever asks, decides and counts, and reading one takes a while.
 def normal_value(kind: str, value: str) -> str | None:
     """A value as it is compared: None for one that is no value of this kind."""
     text = value.strip()

@@ -18,6 +18,7 @@ from ledger.events.top_ups import (
     TopUpSucceeded,
     TopUpUnanswered,
 )
+from ledger.evolving.settlements import SETTLING
 from ledger.payment import FAILED, PROCESSING, SUCCEEDED
 
 
@@ -43,6 +44,8 @@ def evolve(top_up: TopUp | None, recorded: Recorded) -> TopUp:
             raise AssertionError(f"a top-up begins with its request, not with {event}")
         return TopUp(event, recorded.recorded_at, recorded.version, recorded.position)
     top_up = replace(top_up, version=recorded.version, position=recorded.position)
+    if isinstance(event, SETTLING):
+        return top_up
     match event:
         case TopUpUnanswered():
             return replace(top_up, unanswered=(*top_up.unanswered, event.reason))

@@ -39,6 +39,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     generation: int = 1
     rotated_at: datetime | None = None
     replays: int = 0
+    headers: dict[str, str] = {}
+    """Their values are sealed."""
 
 
 def fits(filters: Sequence[str], topic: str) -> bool:
@@ -61,12 +63,18 @@ def evolve(endpoint: Endpoint | None, recorded: Recorded) -> Endpoint:
             event.ordered,
             recorded.recorded_at,
             recorded.position,
+            headers=event.headers,
         )
     endpoint = replace(endpoint, position=recorded.position)
     match event:
         case WebhookEndpointChanged():
             return replace(
-                endpoint, url=event.url, topics=event.topics, description=event.description, ordered=event.ordered
+                endpoint,
+                url=event.url,
+                topics=event.topics,
+                description=event.description,
+                ordered=event.ordered,
+                headers=endpoint.headers if event.headers is None else event.headers,
             )
         case WebhookEndpointDisabled():
             return replace(endpoint, status=DISABLED, disabled_because=event.reason)

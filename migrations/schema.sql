@@ -39,6 +39,7 @@ CREATE TABLE ledger_control.channel_callbacks (
     CONSTRAINT channel_callbacks_effect CHECK ((effect = ANY (ARRAY['taken'::text, 'ignored'::text])))
 );
 CREATE INDEX channel_callbacks_open ON ledger_control.channel_callbacks USING btree (received_at) WHERE (effect IS DISTINCT FROM 'taken'::text);
+CREATE INDEX channel_callbacks_received_at ON ledger_control.channel_callbacks USING btree (received_at, channel, event_id);
 GRANT INSERT, SELECT, UPDATE ON ledger_control.channel_callbacks TO ledger_app;
 
 CREATE TABLE ledger_control.migration_lock (
@@ -97,6 +98,18 @@ END))),
     CONSTRAINT balances_status CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
 ) WITH (fillfactor=70);
 GRANT INSERT, SELECT, UPDATE ON book_example.balances TO ledger_app;
+
+CREATE TABLE book_example.bank_expectations (
+    expectation text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    currency text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    is_open boolean NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT bank_expectations_pkey PRIMARY KEY (expectation)
+);
+CREATE INDEX bank_expectations_open ON book_example.bank_expectations USING btree (currency, at, expectation) WHERE is_open;
+GRANT INSERT, SELECT, UPDATE ON book_example.bank_expectations TO ledger_app;
 
 CREATE TABLE book_example.channel_calls (
     id text COLLATE "C" NOT NULL,
@@ -211,6 +224,12 @@ CREATE TABLE book_example.late_answers (
 );
 GRANT INSERT, SELECT ON book_example.late_answers TO ledger_app;
 
+CREATE TABLE book_example.letter_wishes (
+    merchant text COLLATE "C" NOT NULL,
+    CONSTRAINT letter_wishes_pkey PRIMARY KEY (merchant)
+);
+GRANT DELETE, INSERT, SELECT ON book_example.letter_wishes TO ledger_app;
+
 CREATE TABLE book_example.log_head (
     one boolean DEFAULT true NOT NULL,
     "position" bigint DEFAULT 0 NOT NULL,
@@ -267,6 +286,21 @@ CREATE INDEX order_status_order_reference ON book_example.order_status USING btr
 CREATE UNIQUE INDEX order_status_position ON book_example.order_status USING btree ("position");
 CREATE INDEX order_status_status ON book_example.order_status USING btree (status, "position");
 GRANT INSERT, SELECT, UPDATE ON book_example.order_status TO ledger_app;
+
+CREATE TABLE book_example.payer_letters (
+    subject text COLLATE "C" NOT NULL,
+    payment text COLLATE "C" NOT NULL,
+    state text DEFAULT 'due'::text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    claimed_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT payer_letters_pkey PRIMARY KEY (subject),
+    CONSTRAINT payer_letters_state CHECK ((state = ANY (ARRAY['due'::text, 'sent'::text, 'nowhere'::text, 'dead'::text])))
+);
+CREATE INDEX payer_letters_next_at ON book_example.payer_letters USING btree (next_at) WHERE (state = 'due'::text);
+GRANT INSERT, SELECT, UPDATE ON book_example.payer_letters TO ledger_app;
 
 CREATE TABLE book_example.payouts (
     payout text COLLATE "C" NOT NULL,
@@ -327,6 +361,114 @@ CREATE TABLE book_example.projection_checkpoints (
     CONSTRAINT projection_checkpoints_position CHECK (("position" >= 0))
 ) WITH (fillfactor=10);
 GRANT INSERT, SELECT, UPDATE ON book_example.projection_checkpoints TO ledger_app;
+
+CREATE TABLE book_example.receivable_flows (
+    account text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    item text COLLATE "C" NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT receivable_flows_pkey PRIMARY KEY (account, "position", item)
+);
+GRANT INSERT, SELECT ON book_example.receivable_flows TO ledger_app;
+
+CREATE TABLE book_example.receivable_items (
+    item text COLLATE "C" NOT NULL,
+    stream text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    channel text NOT NULL,
+    currency text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    net bigint NOT NULL,
+    batch_currency text NOT NULL,
+    batch text NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT receivable_items_pkey PRIMARY KEY (item)
+);
+CREATE INDEX receivable_items_by_batch ON book_example.receivable_items USING btree (channel, batch_currency, batch, "position") WHERE (batch <> ''::text);
+CREATE INDEX receivable_items_by_stream ON book_example.receivable_items USING btree (stream);
+CREATE INDEX receivable_items_open ON book_example.receivable_items USING btree (channel, currency, at, item) WHERE (status = 'open'::text);
+GRANT INSERT, SELECT, UPDATE ON book_example.receivable_items TO ledger_app;
+
+CREATE TABLE book_example.reconciliation_breaks (
+    break text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    source text NOT NULL,
+    account text NOT NULL,
+    type text NOT NULL,
+    status text NOT NULL,
+    since date NOT NULL,
+    currency text NOT NULL,
+    at_risk bigint NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT reconciliation_breaks_pkey PRIMARY KEY (break)
+);
+CREATE INDEX reconciliation_breaks_by_position ON book_example.reconciliation_breaks USING btree ("position");
+CREATE INDEX reconciliation_breaks_unresolved ON book_example.reconciliation_breaks USING btree (source, account) WHERE (status <> ALL (ARRAY['resolved'::text, 'written_off'::text, 'auto_resolved'::text]));
+GRANT INSERT, SELECT, UPDATE ON book_example.reconciliation_breaks TO ledger_app;
+
+CREATE TABLE book_example.reconciliation_runs (
+    run text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    source text NOT NULL,
+    account text NOT NULL,
+    status text NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT reconciliation_runs_pkey PRIMARY KEY (run)
+);
+CREATE INDEX reconciliation_runs_by_position ON book_example.reconciliation_runs USING btree ("position");
+CREATE INDEX reconciliation_runs_running ON book_example.reconciliation_runs USING btree ("position") WHERE (status = 'running'::text);
+GRANT INSERT, SELECT, UPDATE ON book_example.reconciliation_runs TO ledger_app;
+
+CREATE TABLE book_example.report_file_contents (
+    sha256 text COLLATE "C" NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT report_file_contents_pkey PRIMARY KEY (sha256)
+);
+GRANT INSERT, SELECT ON book_example.report_file_contents TO ledger_app;
+
+CREATE TABLE book_example.report_files (
+    file text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    source text NOT NULL,
+    account text NOT NULL,
+    status text NOT NULL,
+    view bytea NOT NULL,
+    CONSTRAINT report_files_pkey PRIMARY KEY (file)
+);
+CREATE INDEX report_files_by_position ON book_example.report_files USING btree ("position");
+GRANT INSERT, SELECT, UPDATE ON book_example.report_files TO ledger_app;
+
+CREATE TABLE book_example.report_rejections (
+    file text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    line integer NOT NULL,
+    reason text NOT NULL,
+    raw text NOT NULL,
+    CONSTRAINT report_rejections_pkey PRIMARY KEY (file, number)
+);
+GRANT INSERT, SELECT, UPDATE ON book_example.report_rejections TO ledger_app;
+
+CREATE TABLE book_example.report_rows (
+    file text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    account text NOT NULL,
+    source text NOT NULL,
+    fingerprint text COLLATE "C" NOT NULL,
+    day date NOT NULL,
+    state text NOT NULL,
+    told_by text NOT NULL,
+    "row" bytea NOT NULL,
+    currency text DEFAULT ''::text NOT NULL,
+    amount bigint DEFAULT 0 NOT NULL,
+    kind text DEFAULT ''::text NOT NULL,
+    CONSTRAINT report_rows_pkey PRIMARY KEY (file, number)
+);
+CREATE INDEX report_rows_by_day ON book_example.report_rows USING btree (day, source, account);
+CREATE INDEX report_rows_by_fingerprint ON book_example.report_rows USING btree (fingerprint);
+CREATE INDEX report_rows_open ON book_example.report_rows USING btree (source, account) WHERE (state = ANY (ARRAY['open'::text, 'broken'::text, 'suspended'::text]));
+GRANT INSERT, SELECT, UPDATE ON book_example.report_rows TO ledger_app;
 
 CREATE TABLE book_example.reviews (
     review text COLLATE "C" NOT NULL,
@@ -410,6 +552,55 @@ CREATE TABLE book_example.schema_migrations (
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE book_example.settlement_batch_rows (
+    account text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    nth integer NOT NULL,
+    role text NOT NULL,
+    item text COLLATE "C" NOT NULL,
+    file text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    undone bigint DEFAULT 0 NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT settlement_batch_rows_pkey PRIMARY KEY (account, "position", nth)
+);
+CREATE INDEX settlement_batch_rows_by_role ON book_example.settlement_batch_rows USING btree (account, role, "position", nth) WHERE (undone = 0);
+GRANT INSERT, SELECT, UPDATE ON book_example.settlement_batch_rows TO ledger_app;
+
+CREATE TABLE book_example.settlement_batches (
+    account text COLLATE "C" NOT NULL,
+    channel text NOT NULL,
+    currency text NOT NULL,
+    batch text NOT NULL,
+    "position" bigint NOT NULL,
+    lines bigint NOT NULL,
+    gross bigint NOT NULL,
+    fee bigint NOT NULL,
+    other bigint NOT NULL,
+    paid bigint NOT NULL,
+    payments bigint NOT NULL,
+    borne_by_merchants bigint NOT NULL,
+    borne_by_us bigint NOT NULL,
+    tolerated bigint NOT NULL,
+    fee_difference bigint NOT NULL,
+    claimed bigint NOT NULL,
+    due bigint NOT NULL,
+    CONSTRAINT settlement_batches_pkey PRIMARY KEY (account)
+);
+CREATE INDEX settlement_batches_by_position ON book_example.settlement_batches USING btree ("position", account);
+GRANT INSERT, SELECT, UPDATE ON book_example.settlement_batches TO ledger_app;
+
+CREATE TABLE book_example.sub_ledger_items (
+    account text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    currency text NOT NULL,
+    "position" bigint NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT sub_ledger_items_pkey PRIMARY KEY (account, subject)
+);
+CREATE INDEX sub_ledger_items_open ON book_example.sub_ledger_items USING btree (account) INCLUDE (amount) WHERE (amount <> 0);
+GRANT INSERT, SELECT, UPDATE ON book_example.sub_ledger_items TO ledger_app;
+
 CREATE TABLE book_example.webhook_deliveries (
     endpoint text COLLATE "C" NOT NULL,
     "position" bigint NOT NULL,
@@ -437,6 +628,7 @@ CREATE TABLE book_example.webhook_endpoints (
     enabled boolean NOT NULL,
     generation integer DEFAULT 1 NOT NULL,
     rotated_at timestamp with time zone,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id)
 );
 GRANT INSERT, SELECT, UPDATE ON book_example.webhook_endpoints TO ledger_app;

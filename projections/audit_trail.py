@@ -3,6 +3,7 @@
 its own streams           the events of ent_1, account/cash, merchant/shop, customer/ann, period/2026-03
 postings and holds        the events that move an account's money
 links                     the events of other streams that name it: a merchant's payments, an entry's reversal
+batches                   in which its channel settled it: that they were paid, and the line of the bank that shows it
 """
 
 from datetime import datetime
@@ -14,11 +15,12 @@ from psycopg import AsyncConnection
 
 from ledger.events.event import Event, Recorded, event_of_entry
 from ledger.events.payouts import PayoutCreated, PayoutReserved
+from ledger.events.settlements import BatchPaid, batch_stream
 from ledger.events.transfers import TransferPosted
 from ledger.store import read
 from ledger.store.connection import in_book
 from ledger.store.positions import events_at, positions_of_streams
-from projections import holds, postings
+from projections import holds, postings, receivable_items
 from projections.projection import Page, Projection, Writing
 
 # The fields by which events name what has a trail. Accounts are found by what was posted to them, and entries that
@@ -37,6 +39,7 @@ _NAMING = (
     "channel_reference",
     "reverses",
     "by",
+    "bank_line",
 )
 _OWN_STREAMS = ("{}", "account/{}", "merchant/{}", "customer/{}", "principal/{}", "period/{}")
 
@@ -157,4 +160,18 @@ async def trail(
     found |= set(await holds.positions_of(connection, book, entity, after=after, limit=limit))
     cursor = await connection.execute(in_book(_LINKS, book), (names, after, limit))
     found |= {position for (position,) in await cursor.fetchall()}
+    found |= {position for position in await _at_the_bank(connection, book, entity) if position > after}
     return [fact_of(recorded) for recorded in await events_at(connection, book, sorted(found)[:limit])]
+
+
+async def _at_the_bank(connection: AsyncConnection[Any], book: str, entity: str) -> list[int]:
+    """Where it is recorded that the batches were paid in which its channel settled it, and by which lines."""
+    items = await receivable_items.items_of_stream(connection, book, entity)
+    told = [(one.channel, one.settled) for one in items if one.settled is not None and one.settled.batch]
+    if not told:
+        return []
+    batches = {batch_stream(channel, settled.currency, settled.batch) for channel, settled in told}
+    last = (await read.latest(connection, book, sorted(batches))).values()
+    paid = {one.event.bank_line: one.position for one in last if isinstance(one.event, BatchPaid)}
+    lines = await read.latest(connection, book, sorted(paid))
+    return [*paid.values(), *(line.position for line in lines.values())]

@@ -52,7 +52,8 @@ class OrderStatus(Projection):
         self._payments.clear()
 
     def project(self, page: Page, cursor: Writing) -> None:
-        facts = [recorded for recorded in page if type(recorded.event) in payment_state.EVENTS]
+        # What was settled of other things is told by the same events, in their streams.
+        facts = [fact for fact in page if type(fact.event) in payment_state.EVENTS and fact.stream.startswith(PAYMENT)]
         if not facts:
             return
         if len(self._payments) > self.MOST_PAYMENTS_REMEMBERED:

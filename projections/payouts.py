@@ -3,6 +3,7 @@
 One payout is folded from its stream and is as fresh as the log; lists come from the table.
 """
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 import msgspec
@@ -90,6 +91,10 @@ _FILTERS: dict[str, LiteralString] = {
 _IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
 
 
+_PAID_AT_BANK = "SELECT state FROM {schema}.payouts WHERE status = 'paid' ORDER BY position"
+_NAMED = "SELECT state FROM {schema}.payouts WHERE payout = ANY(%s) ORDER BY position"
+
+
 class ListedPayout(msgspec.Struct, frozen=True):
     """A payout in a list; `place` is what the list goes on after."""
 
@@ -112,3 +117,16 @@ async def payouts(
     wanted = {**filters, "after": after, "limit": limit}
     cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
     return [ListedPayout(place, payout_view_of(_decode(state))) for place, state in await cursor.fetchall()]
+
+
+async def paid_at_bank(connection: AsyncConnection[Any], book: str) -> list[Payout]:
+    """Payouts that the bank has shown leaving, and that may come back."""
+    cursor = await connection.execute(in_book(_PAID_AT_BANK, book), binary=True)
+    found = (_decode(state) for (state,) in await cursor.fetchall())
+    return [payout for payout in found if payout.bank_account and not payout.created.prefunded]
+
+
+async def payouts_of(connection: AsyncConnection[Any], book: str, names: Sequence[str]) -> list[Payout]:
+    """Those of these payouts that there are, whatever has become of them."""
+    cursor = await connection.execute(in_book(_NAMED, book), (list(names),), binary=True)
+    return [_decode(state) for (state,) in await cursor.fetchall()]

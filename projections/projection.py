@@ -10,7 +10,7 @@ from typing import ClassVar, LiteralString
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from ledger.events.event import Recorded
 from ledger.store.schema import schema_of
@@ -32,10 +32,15 @@ class Projection(ABC):
         self.book = book
         self._schema = Identifier(schema_of(book))
         self._tables = {table: Identifier(schema_of(book), table + suffix) for table in self.tables}
+        self._statements: dict[str, bytes] = {}
 
-    def statement(self, text: LiteralString) -> Composed:
+    def statement(self, text: LiteralString) -> bytes:
         """The statement with `{schema}` and the names of the own tables filled in."""
-        return SQL(text).format(schema=self._schema, **self._tables)
+        filled_in = self._statements.get(text)
+        if filled_in is None:
+            # As bytes, because psycopg would put a composed statement together at every use.
+            filled_in = self._statements[text] = SQL(text).format(schema=self._schema, **self._tables).as_bytes()
+        return filled_in
 
     @abstractmethod
     def project(self, page: Page, cursor: Writing) -> None:

@@ -14,8 +14,9 @@ from ledger.events.reviews import (
     PaymentReviewApproved,
     PaymentReviewOpened,
     PaymentReviewRejected,
+    PaymentReviewWithdrawn,
 )
-from ledger.payment import APPROVED, OPEN, REJECTED
+from ledger.payment import APPROVED, OPEN, REJECTED, WITHDRAWN
 from ledger.store import codec
 from ledger.store.connection import in_book
 from projections.projection import Page, Projection, Writing
@@ -58,6 +59,9 @@ class Reviews(Projection):
                     by = _BY_DEADLINE if event.by_deadline else recorded.metadata.actor
                     decided = (status, recorded.recorded_at, by, event.note, event.id)
                     cursor.execute(self.statement(_DECIDE), decided)
+                case PaymentReviewWithdrawn():
+                    over = (WITHDRAWN, recorded.recorded_at, recorded.metadata.actor, event.reason, event.id)
+                    cursor.execute(self.statement(_DECIDE), over)
 
     def _orders(self, payments: list[str], cursor: Writing) -> dict[str, PaymentCreated]:
         """How these payments began, from the log: a review seldom is in the page of its payment alone."""
@@ -100,7 +104,7 @@ _ONE: LiteralString = _SELECT + " WHERE review = %s"
 _OF_STATUS: LiteralString = " AND status = %(status)s"
 _IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
 _DUE_REVIEWS = "SELECT review FROM {schema}.reviews WHERE status = 'open' AND deadline <= %s ORDER BY deadline LIMIT %s"
-STATUSES = (OPEN, APPROVED, REJECTED)
+STATUSES = (OPEN, APPROVED, REJECTED, WITHDRAWN)
 _reasons_in = msgspec.json.Decoder(tuple[str, ...]).decode
 
 

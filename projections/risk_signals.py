@@ -4,15 +4,17 @@ Each counted event leaves a row with the running count and sum for each of its k
 difference of two rows, whatever its length and however much lies in it. Asked about any moment of the log.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
 
+from ledger.dispute import OPENED
 from ledger.events.authorizations import PaymentAuthorized, PaymentFrozenInWallet
 from ledger.events.coins import PaymentPaidInCoins
+from ledger.events.disputes import DisputeMoved
 from ledger.events.event import Event, Recorded
 from ledger.events.payments import (
     PaymentCaptured,
@@ -37,6 +39,7 @@ from ledger.risk_keys import (
     keys_of,
     place_of,
 )
+from ledger.store.arrays import Bigints, Bytes, Flags, Texts
 from ledger.store.connection import in_book
 from projections.projection import Page, Projection, Writing
 
@@ -53,7 +56,7 @@ _COUNTED_AS: dict[str, str] = {
     RefundSucceeded.topic: REFUNDS,
     RefundPaidToWallet.topic: REFUNDS,
     RefundPaidToCredit.topic: REFUNDS,
-    "disputes.opened.v1": DISPUTES,
+    DisputeMoved.topic: DISPUTES,
 }
 # Failures that say nothing about who pays, but that we or the channel were in trouble.
 _NOBODYS_FAULT = frozenset({"try_again", "configuration", "integration"})
@@ -80,7 +83,11 @@ SELECT wanted.kind, wanted.key, wanted.what, wanted.currency, last.total
         WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what AND m.currency = wanted.currency
         ORDER BY at DESC, position DESC LIMIT 1) AS last
 """
-_COPY_MARKS = "COPY {risk_marks} (kind, key, what, at, position, nth, currency, amount, total) FROM STDIN"
+_INSERT_MARKS = """
+INSERT INTO {risk_marks} (kind, key, what, at, position, nth, currency, amount, total)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]::timestamptz[], %b::bigint[], %b::bigint[],
+                     %b::text[], %b::bigint[], %b::text[]::numeric[])
+"""
 _COPY_PLACES = "COPY {risk_places} (customer, at, position, country, latitude, longitude) FROM STDIN"
 
 _encode = msgspec.json.Encoder().encode
@@ -103,7 +110,7 @@ class _Mark(msgspec.Struct, frozen=True):
     kind: str
     key: str
     what: str
-    at: datetime
+    at: str
     position: int
     currency: str
     amount: int
@@ -142,7 +149,7 @@ class RiskSignals(Projection):
                     sink.write_row(place)
 
     def _recall(self, streams: set[str], cursor: Writing) -> dict[str, _Known]:
-        rows = cursor.execute(self.statement(_PAYMENTS), (sorted(streams),), binary=True).fetchall()
+        rows = cursor.execute(self.statement(_PAYMENTS), (Texts(sorted(streams)),), binary=True).fetchall()
         return {
             payment: _Known(position, currency, amount, _keys_in(keys), is_paid)
             for payment, position, currency, amount, keys, is_paid in rows
@@ -153,38 +160,45 @@ class RiskSignals(Projection):
         cursor.execute(
             self.statement(_KEEP_PAYMENTS),
             (
-                [payment for payment, _ in kept],
-                [known.position for _, known in kept],
-                [known.currency for _, known in kept],
-                [known.amount for _, known in kept],
-                [_encode(known.keys) for _, known in kept],
-                [known.is_paid for _, known in kept],
+                Texts([payment for payment, _ in kept]),
+                Bigints([known.position for _, known in kept]),
+                Texts([known.currency for _, known in kept]),
+                Bigints([known.amount for _, known in kept]),
+                Bytes([_encode(known.keys) for _, known in kept]),
+                Flags([known.is_paid for _, known in kept]),
             ),
+            prepare=True,
         )
 
     def _write_marks(self, marks: list[_Mark], cursor: Writing) -> None:
         if not marks:
             return
         counted = sorted({(mark.kind, mark.key, mark.what) for mark in marks})
-        columns = [list(column) for column in zip(*counted, strict=True)]
-        rows = cursor.execute(self.statement(_LAST_COUNTS), columns, binary=True).fetchall()
+        rows = cursor.execute(self.statement(_LAST_COUNTS), _columns(counted), binary=True).fetchall()
         counts = {(kind, key, what): nth for kind, key, what, nth in rows}
         summed = sorted({(mark.kind, mark.key, mark.what, mark.currency) for mark in marks})
-        columns = [list(column) for column in zip(*summed, strict=True)]
-        rows = cursor.execute(self.statement(_LAST_TOTALS), columns, binary=True).fetchall()
+        rows = cursor.execute(self.statement(_LAST_TOTALS), _columns(summed), binary=True).fetchall()
         totals = {(kind, key, what, currency): int(total) for kind, key, what, currency, total in rows}
-        with cursor.copy(self.statement(_COPY_MARKS)) as sink:
-            for mark in marks:
-                counter = (mark.kind, mark.key, mark.what)
-                counts[counter] = nth = counts.get(counter, 0) + 1
-                sum_ = (*counter, mark.currency)
-                totals[sum_] = total = totals.get(sum_, 0) + mark.amount
-                sink.write_row((*counter, mark.at, mark.position, nth, mark.currency, mark.amount, total))
+        new = list[tuple[Any, ...]]()
+        for mark in marks:
+            counter = (mark.kind, mark.key, mark.what)
+            counts[counter] = nth = counts.get(counter, 0) + 1
+            sum_ = (*counter, mark.currency)
+            totals[sum_] = total = totals.get(sum_, 0) + mark.amount
+            new.append((*counter, mark.at, mark.position, nth, mark.currency, mark.amount, str(total)))
+        cursor.execute(self.statement(_INSERT_MARKS), _columns(new), prepare=True)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Texts | Bigints]:
+    """Rows of texts and whole numbers, of which there is one at least, as columns."""
+    return [Texts(column) if isinstance(column[0], str) else Bigints(column) for column in zip(*rows, strict=True)]
 
 
 def _marks(payment: _Known, fact: Recorded) -> list[_Mark]:
     what, amount = _COUNTED_AS[fact.event.topic], payment.amount
     if what == DECLINES and _is_nobodys_fault(fact.event):
+        return []
+    if what == DISPUTES and not _is_charged_back(fact.event):
         return []
     if what == SUCCESSES:
         if payment.is_paid:
@@ -192,14 +206,17 @@ def _marks(payment: _Known, fact: Recorded) -> list[_Mark]:
         payment.is_paid = True
     if what == REFUNDS:
         amount = getattr(fact.event, "amount", amount)
-    return [
-        _Mark(kind, key, what, fact.recorded_at, fact.position, payment.currency, amount)
-        for kind, key in payment.keys.items()
-    ]
+    at = fact.recorded_at.isoformat()
+    return [_Mark(kind, key, what, at, fact.position, payment.currency, amount) for kind, key in payment.keys.items()]
 
 
 def _is_nobodys_fault(event: Event) -> bool:
     return isinstance(event, PaymentFailed) and event.group in _NOBODYS_FAULT
+
+
+def _is_charged_back(event: Event) -> bool:
+    """The one word of a dispute that says so: an inquiry is none, and what follows it is the same dispute."""
+    return isinstance(event, DisputeMoved) and (event.stage, event.status) == ("dispute", OPENED)
 
 
 def _places(event: PaymentCreated, fact: Recorded) -> list[tuple[Any, ...]]:
@@ -211,48 +228,60 @@ def _places(event: PaymentCreated, fact: Recorded) -> list[tuple[Any, ...]]:
 
 # --- reading
 
+# Of many payments at once, each at a moment of its own: `number` says whose it is.
 _WINDOWS_OF_ALL: LiteralString = """
-SELECT wanted.name, coalesce(upto.nth, 0) - coalesce(before.nth, 0)
-  FROM unnest(%(names)s::text[], %(kinds)s::text[], %(keys)s::text[], %(whats)s::text[], %(seconds)s::bigint[])
-       AS wanted (name, kind, key, what, seconds)
+SELECT wanted.number, wanted.name, coalesce(upto.nth, 0) - coalesce(before.nth, 0)
+  FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[]::timestamptz[],
+              %b::bigint[])
+       AS wanted (number, name, kind, key, what, seconds, at, position)
   LEFT JOIN LATERAL (
        SELECT nth FROM {schema}.risk_marks AS m
         WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what
-          AND m.at <= %(at)s AND m.position <= %(position)s
+          AND m.at <= wanted.at AND m.position <= wanted.position
         ORDER BY at DESC, position DESC LIMIT 1) AS upto ON true
   LEFT JOIN LATERAL (
        SELECT nth FROM {schema}.risk_marks AS m
         WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what
-          AND m.at <= %(at)s - make_interval(secs => wanted.seconds) AND m.position <= %(position)s
+          AND m.at <= wanted.at - make_interval(secs => wanted.seconds) AND m.position <= wanted.position
         ORDER BY at DESC, position DESC LIMIT 1) AS before ON true
 """
-_SUMS: LiteralString = """
-SELECT wanted.name, coalesce(upto.total, 0) - coalesce(before.total, 0)
-  FROM unnest(%(names)s::text[], %(kinds)s::text[], %(keys)s::text[], %(whats)s::text[], %(seconds)s::bigint[])
-       AS wanted (name, kind, key, what, seconds)
+_SUMS_OF_ALL: LiteralString = """
+SELECT wanted.number, wanted.name, coalesce(upto.total, 0) - coalesce(before.total, 0)
+  FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[]::timestamptz[],
+              %b::bigint[], %b::text[])
+       AS wanted (number, name, kind, key, what, seconds, at, position, currency)
   LEFT JOIN LATERAL (
        SELECT total FROM {schema}.risk_marks AS m
-        WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what AND m.currency = %(currency)s
-          AND m.at <= %(at)s AND m.position <= %(position)s
+        WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what AND m.currency = wanted.currency
+          AND m.at <= wanted.at AND m.position <= wanted.position
         ORDER BY at DESC, position DESC LIMIT 1) AS upto ON true
   LEFT JOIN LATERAL (
        SELECT total FROM {schema}.risk_marks AS m
-        WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what AND m.currency = %(currency)s
-          AND m.at <= %(at)s - make_interval(secs => wanted.seconds) AND m.position <= %(position)s
+        WHERE m.kind = wanted.kind AND m.key = wanted.key AND m.what = wanted.what AND m.currency = wanted.currency
+          AND m.at <= wanted.at - make_interval(secs => wanted.seconds) AND m.position <= wanted.position
         ORDER BY at DESC, position DESC LIMIT 1) AS before ON true
 """
 MEDIAN_OF = 100
-_MEDIAN: LiteralString = """
-SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY amount)
-  FROM (SELECT amount FROM {schema}.risk_marks
-         WHERE kind = 'customer' AND key = %(customer)s AND what = 'successes' AND currency = %(currency)s
-           AND at <= %(at)s AND position <= %(position)s
-         ORDER BY at DESC, position DESC LIMIT %(limit)s) AS latest
+_MEDIANS: LiteralString = """
+SELECT wanted.number, middle.amount
+  FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[]::timestamptz[], %b::bigint[], %b::bigint[])
+       AS wanted (number, customer, currency, at, position, most)
+ CROSS JOIN LATERAL (
+       SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY latest.amount) AS amount
+         FROM (SELECT m.amount FROM {schema}.risk_marks AS m
+                WHERE m.kind = 'customer' AND m.key = wanted.customer AND m.what = 'successes'
+                  AND m.currency = wanted.currency AND m.at <= wanted.at AND m.position <= wanted.position
+                ORDER BY m.at DESC, m.position DESC LIMIT wanted.most) AS latest) AS middle
+ WHERE middle.amount IS NOT NULL
 """
-_LAST_PLACE: LiteralString = """
-SELECT country, latitude, longitude, at FROM {schema}.risk_places
- WHERE customer = %(customer)s AND at <= %(at)s AND position <= %(position)s
- ORDER BY at DESC, position DESC LIMIT 1
+_LAST_PLACES: LiteralString = """
+SELECT wanted.number, last.country, last.latitude, last.longitude, last.at
+  FROM unnest(%b::bigint[], %b::text[], %b::text[]::timestamptz[], %b::bigint[])
+       AS wanted (number, customer, at, position)
+ CROSS JOIN LATERAL (
+       SELECT p.country, p.latitude, p.longitude, p.at FROM {schema}.risk_places AS p
+        WHERE p.customer = wanted.customer AND p.at <= wanted.at AND p.position <= wanted.position
+        ORDER BY p.at DESC, p.position DESC LIMIT 1) AS last
 """
 _PAYMENTS_OF_A_RANGE: LiteralString = """
 SELECT payment, position FROM {schema}.risk_payments
@@ -270,59 +299,90 @@ class Moment(msgspec.Struct, frozen=True):
     position: int = LARGEST
 
 
-async def counts(
-    connection: AsyncConnection[Any],
-    book: str,
-    keys: Mapping[str, str],
-    names: Collection[str],
-    currency: str,
-    moment: Moment,
-) -> dict[str, int]:
-    """Velocities and histories by name, for the values of one payment by kind. A window ends with the moment.
+class Asked(msgspec.Struct, frozen=True):
+    """What is asked about one payment: counts of these names, for its values by kind; the median; the last place."""
 
-    What happened exactly one window ago lies outside of it. Sums are of this currency, at most 2^63-1.
+    moment: Moment
+    currency: str
+    customer: str = ""
+    keys: Mapping[str, str] = {}
+    counts: Collection[str] = ()
+    median: bool = False
+    last_place: bool = False
+
+
+class Told(msgspec.Struct):
+    """What the view says to it. Counts by name; the median is 0 where there is none."""
+
+    counts: dict[str, int] = {}
+    median: int = 0
+    last_place: tuple[Place, datetime] | None = None
+
+
+async def tell(connection: AsyncConnection[Any], book: str, asked: Sequence[Asked]) -> list[Told]:
+    """What is known to each, in one question of each kind for all of them.
+
+    A window ends with the moment; what happened exactly one window ago lies outside of it. Sums are of the currency
+    and at most 2^63-1. The median is the lower one of the customer's last successful payments in the currency.
     """
-    windows, sums = list[tuple[str, str, str, str, int]](), list[tuple[str, str, str, str, int]]()
-    for name in sorted(names):
-        if name in HISTORY:
-            windows.append((name, "customer", keys["customer"], HISTORY[name], _FOR_EVER_S))
-            continue
-        velocity = VELOCITIES[name]
-        seconds = int(WINDOWS[velocity.window].total_seconds())
-        wanted = (name, velocity.kind, keys[velocity.kind], velocity.what, seconds)
-        (sums if velocity.is_sum else windows).append(wanted)
-    found: dict[str, int] = {}
-    for statement, asked in ((_WINDOWS_OF_ALL, windows), (_SUMS, sums)):
-        if not asked:
-            continue
-        columns = [list(column) for column in zip(*asked, strict=True)]
-        values = dict(zip(("names", "kinds", "keys", "whats", "seconds"), columns, strict=True))
-        moment_values = {"at": moment.at, "position": moment.position, "currency": currency}
-        cursor = await connection.execute(in_book(statement, book), {**values, **moment_values})
-        found |= {name: min(LARGEST, int(value)) for name, value in await cursor.fetchall()}
-    return found
+    told = [Told() for _ in asked]
+    await _tell_counts(connection, book, asked, told)
+    await _tell_medians(connection, book, asked, told)
+    await _tell_last_places(connection, book, asked, told)
+    return told
 
 
-async def median(connection: AsyncConnection[Any], book: str, customer: str, currency: str, moment: Moment) -> int:
-    """The lower median of the customer's last successful payments in this currency, in minor units; 0 for none."""
-    asked = {
-        "customer": customer,
-        "currency": currency,
-        "at": moment.at,
-        "position": moment.position,
-        "limit": MEDIAN_OF,
-    }
-    row = await (await connection.execute(in_book(_MEDIAN, book), asked)).fetchone()
-    return 0 if row is None or row[0] is None else int(row[0])
+async def _tell_counts(connection: AsyncConnection[Any], book: str, asked: Sequence[Asked], told: list[Told]) -> None:
+    windows, sums = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for number, one in enumerate(asked):
+        at, position = one.moment.at.isoformat(), one.moment.position
+        for name in sorted(one.counts):
+            if name in HISTORY:
+                windows.append(
+                    (number, name, "customer", one.keys["customer"], HISTORY[name], _FOR_EVER_S, at, position)
+                )
+                continue
+            velocity = VELOCITIES[name]
+            key, seconds = one.keys[velocity.kind], int(WINDOWS[velocity.window].total_seconds())
+            wanted = (number, name, velocity.kind, key, velocity.what, seconds, at, position)
+            if velocity.is_sum:
+                sums.append((*wanted, one.currency))
+            else:
+                windows.append(wanted)
+    for statement, rows in ((_WINDOWS_OF_ALL, windows), (_SUMS_OF_ALL, sums)):
+        for number, name, value in await _answers(connection, book, statement, rows):
+            told[number].counts[name] = min(LARGEST, int(value))
 
 
-async def last_place(
-    connection: AsyncConnection[Any], book: str, customer: str, moment: Moment
-) -> tuple[Place, datetime] | None:
-    """Where the customer last tried to pay from, and when."""
-    asked = {"customer": customer, "at": moment.at, "position": moment.position}
-    row = await (await connection.execute(in_book(_LAST_PLACE, book), asked)).fetchone()
-    return None if row is None else (Place(row[0], row[1], row[2]), row[3])
+async def _tell_medians(connection: AsyncConnection[Any], book: str, asked: Sequence[Asked], told: list[Told]) -> None:
+    rows = [
+        (number, one.customer, one.currency, one.moment.at.isoformat(), one.moment.position, MEDIAN_OF)
+        for number, one in enumerate(asked)
+        if one.median
+    ]
+    for number, median in await _answers(connection, book, _MEDIANS, rows):
+        told[number].median = median
+
+
+async def _tell_last_places(
+    connection: AsyncConnection[Any], book: str, asked: Sequence[Asked], told: list[Told]
+) -> None:
+    rows = [
+        (number, one.customer, one.moment.at.isoformat(), one.moment.position)
+        for number, one in enumerate(asked)
+        if one.last_place
+    ]
+    for number, country, latitude, longitude, at in await _answers(connection, book, _LAST_PLACES, rows):
+        told[number].last_place = Place(country, latitude, longitude), at
+
+
+async def _answers(
+    connection: AsyncConnection[Any], book: str, statement: LiteralString, rows: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    if not rows:
+        return []
+    cursor = await connection.execute(in_book(statement, book), _columns(rows), prepare=True, binary=True)
+    return await cursor.fetchall()
 
 
 async def payments_between(

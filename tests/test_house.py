@@ -47,7 +47,7 @@ OUTSIDE_WORLD |= {"random", "requests", "socket", "starlette", "subprocess", "th
 MAKES_IDS = "ids"  # the one pure room that needs a clock and randomness, and says so by its name
 SAYS_NOTHING = {"base", "common", "core", "helper", "helpers", "lib", "misc", "src", "stuff", "tools", "util", "utils"}
 MOST_LINES = 400
-LONGER = {"ledger/errors.py": 1_000}  # one tree, drawn in one place
+LONGER = {"ledger/errors.py": 1_200}  # one tree, drawn in one place
 
 
 def modules(*packages: str) -> list[Path]:

@@ -110,6 +110,17 @@ class Narrator:
         self.position = max(self.position, reply.position)
         return reply
 
+    def send_file(self, path: str, content: bytes) -> Reply:
+        """Send a file as it is; it has to be taken in."""
+        self._requests += 1
+        headers = {"Idempotency-Key": f"demo-{self._requests}", "Content-Type": "application/octet-stream"}
+        self._line("cyan", "→", f"POST {path} ({len(content):,} bytes)")
+        reply = Reply(self._client.post(path, content=content, headers=headers))
+        self._line("green" if reply.status < 400 else "yellow", "←", _in_short(reply))
+        expect(reply.status == 201, f"POST {path} was answered with {reply.status}: {reply.body}")
+        self.position = max(self.position, reply.position)
+        return reply
+
     def get(self, path: str, *, aloud: bool = True, **parameters: str | int) -> Reply:
         """Ask for a view that has seen our last write."""
         if aloud:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from api.cli.narrator import Json, Narrator, card, expect, money
+from api.cli.story_of_a_close import StoryOfAClose
 from api.cli.story_of_payments import StoryOfPayments
 
 _EUR = "EUR"
@@ -39,6 +40,7 @@ class Story:
             self.a_channel_that_falls_silent,
             self.a_refund,
             *StoryOfPayments(self._tell, self._simulator).chapters(),
+            *StoryOfAClose(self._tell, self._simulator).chapters(),
             self.the_audit_trail,
             self.the_past,
             self.the_trial_balance,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import books, demo, importing, keys, up, upkeep, verifying
+from api.cli import books, demo, importing, keys, reconciling, up, upkeep, verifying
 from api.cli.supervisor import end_with_supervisor
 from api.cli.terminal import AsJson, answer, owner, saying_why, settings, url_of
 from api.telemetry import configure_logging
@@ -23,6 +23,7 @@ app.add_typer(keys.app, name="keys")
 app.command()(up.up)
 app.command()(demo.demo)
 app.command("import")(importing.import_transfers)
+app.command()(reconciling.reconcile)
 app.command()(upkeep.rebuild)
 app.command()(verifying.verify)
 

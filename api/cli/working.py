@@ -16,11 +16,14 @@ import uvloop
 from psycopg_pool import AsyncConnectionPool
 
 from api.keys import load_or_create_pepper
+from api.reconciliation_evidence import ViewedEvidence
 from api.settings import Settings
 from api.surroundings import callback_path, channels_of, database_at, spare_the_collector
 from commands.channels.simulator.__main__ import main as simulate
 from commands.funds import ReleaseFunds
 from commands.processes.code_sender import run_codes
+from commands.processes.letter_sender import run_letters
+from commands.processes.reconciliation_runs import run_reconciliation
 from commands.processes.webhook_sender import run_webhooks
 from commands.processes.worker import run_worker
 from commands.sealed_answers import AnswerSeal
@@ -93,17 +96,23 @@ async def _work(of: Settings, database: Database) -> None:
     loop, stop, stop_views = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    views = asyncio.create_task(asyncio.to_thread(run_all_books, database, stop_views), name="views")
-    views.add_done_callback(lambda _: stop.set())
-    pool = database.pool(size=2)
     pepper = load_or_create_pepper(of.state, of.pepper.get_secret_value() if of.pepper else None)
-    rule = AddressRule(of.webhook_network_list)
-    webhooks = asyncio.create_task(run_webhooks(database, pepper, rule, stop), name="webhooks")
-    webhooks.add_done_callback(lambda _: stop.set())
-    codes = asyncio.create_task(run_codes(database, of.message_urls, stop), name="codes")
-    codes.add_done_callback(lambda _: stop.set())
+    pool = database.pool(size=4)
+    evidence = ViewedEvidence(pool)
+    beside: list[asyncio.Task[None]] = []
     try:
         await pool.open()
+        for name, working in (
+            ("views", asyncio.to_thread(run_all_books, database, stop_views)),
+            ("webhooks", run_webhooks(database, pepper, AddressRule(of.webhook_network_list), stop)),
+            ("codes", run_codes(database, of.message_urls, stop)),
+            ("letters", run_letters(database, of.message_urls, stop)),
+            ("reconciliation", run_reconciliation(database, evidence, stop)),
+        ):
+            task = asyncio.create_task(working, name=name)
+            # If one of them fails, all of it ends, and is started again.
+            task.add_done_callback(lambda _: stop.set())
+            beside.append(task)
         spare_the_collector()
         await run_worker(
             database,
@@ -118,10 +127,12 @@ async def _work(of: Settings, database: Database) -> None:
     finally:
         stop.set()
         stop_views.set()
+        ended = await asyncio.gather(*beside, return_exceptions=True)
+        await evidence.close()
         await pool.close()
-        await webhooks
-        await codes
-        await views
+    for failure in ended:
+        if isinstance(failure, BaseException):
+            raise failure
 
 
 def run_simulator(of: Settings, port: int | None) -> int:

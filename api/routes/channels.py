@@ -13,9 +13,9 @@ from api.dependencies import CALLER, Caller, Rules
 from api.routing import Router
 from api.transport import BODY, BodyRule
 from api.wiring import World
-from commands.callbacks import find_book, part_of
+from commands.callbacks import part_of
 from commands.channels.channel import Acknowledging, CallbackNotice
-from commands.kept_callbacks import keep, mark
+from commands.kept_callbacks import Arrived
 from ledger.errors import (
     CallbackUnreadable,
     ChannelNotFound,
@@ -65,9 +65,7 @@ async def take_callback(request: Request) -> Response:
     world, name = caller.world, str(request.path_params["channel"])
     body: bytes = request.scope[BODY]
     notice = world.channels.channel(name).from_callback(request.headers, body, datetime.now(UTC))
-    async with world.reading() as connection:
-        book = await find_book(connection, notice)
-        await keep(connection, name, notice, request.headers, body, book)
+    book = await world.callbacks.keep(Arrived(name, notice, request.headers, body))
     part = part_of(name, notice)
     if book is None or part is None:
         return await _ignored(world, name, notice)
@@ -78,7 +76,7 @@ async def take_callback(request: Request) -> Response:
         if given.refusal.status == 404:
             return await _ignored(world, name, notice)
         raise given.refusal
-    await _marked(world, name, notice, "taken")
+    await world.callbacks.mark(name, notice.event_id, "taken")
     return _answered(world, name, CallbackAnswer("known" if given.replayed else "taken"))
 
 
@@ -86,13 +84,8 @@ async def _ignored(world: World, channel: str, notice: CallbackNotice) -> Respon
     """The channel has done its part; whether something of ours is missing is for people to see."""
     logger.warning("a callback is about nothing that is known here", extra={"channel": channel})
     world.metrics.ignored(channel)
-    await _marked(world, channel, notice, "ignored")
+    await world.callbacks.mark(channel, notice.event_id, "ignored")
     return _answered(world, channel, CallbackAnswer("ignored"))
-
-
-async def _marked(world: World, channel: str, notice: CallbackNotice, effect: Literal["taken", "ignored"]) -> None:
-    async with world.reading() as connection:
-        await mark(connection, channel, notice.event_id, effect)
 
 
 def _answered(world: World, channel: str, taken: CallbackAnswer) -> Response:

@@ -120,7 +120,7 @@ async def list_channels(caller: Calling, min_position: MinPosition = None) -> Re
 
 def _shown(health: ChannelHealth, name: str, methods: tuple[str, ...], configured: bool) -> ChannelShown:
     found = [_method(health, (name, method)) for method in methods]
-    if all(one.circuit == "open" for one in found):
+    if found and all(one.circuit == "open" for one in found):
         word: Health = "down"
     else:
         word = "degraded" if any(one.circuit != "closed" or one.last_failures for one in found) else "up"

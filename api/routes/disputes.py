@@ -48,7 +48,16 @@ _SHOWN: dict[str, Any] = {
     "contradictions": [],
     "needs_attention": False,
     "opened_at": _TIME,
+    "answers": [],
+    "borne": 6000,
+    "borne_currency": "EUR",
 }
+
+
+def _answer(says: str) -> list[dict[str, Any]]:
+    """On its way to the channel."""
+    told = {"id": f"ans_{_ID}-1", "says": says, "stage": "dispute", "at": _TIME, "status": "processing"}
+    return [{**told, "group": None, "message": ""}]
 
 
 class AcceptDisputeRequest(Request):
@@ -105,20 +114,28 @@ async def show_dispute(dispute: str, caller: Calling, min_position: MinPosition 
 @router.writes(
     "/{dispute}/accept",
     DisputeView,
-    {**_SHOWN, "status": "accepted", "money": "lost"},
+    {**_SHOWN, "status": "accepted", "money": "lost", "answers": _answer("accept")},
     scope="payments:write",
     status=200,
     refuses=(DisputeNotFound, DisputeStateInvalid),
 )
 async def accept_dispute(dispute: str, asked: AcceptDisputeRequest, caller: Calling) -> Response:
-    """Let the payer keep the money. The channel may say otherwise later, and then its word counts."""
+    """Let the payer keep the money, and have the channel told so.
+
+    `answers` says whether it has heard. Where it declines, since the dispute is decided already, nothing was given up.
+    """
     return await caller.carry_out(AcceptDispute(dispute), asked)
 
 
 @router.writes(
     "/{dispute}/challenge",
     DisputeView,
-    {**_SHOWN, "status": "challenged", "evidence": [{"fields": _EVIDENCE, "at": _TIME}]},
+    {
+        **_SHOWN,
+        "status": "challenged",
+        "evidence": [{"fields": _EVIDENCE, "at": _TIME}],
+        "answers": _answer("challenge"),
+    },
     scope="payments:write",
     status=200,
     refuses=(DisputeNotFound, DisputeStateInvalid, EvidenceTooLate),
@@ -126,6 +143,7 @@ async def accept_dispute(dispute: str, asked: AcceptDisputeRequest, caller: Call
 async def challenge_dispute(dispute: str, asked: EvidenceRequest, caller: Calling) -> Response:
     """Answer a dispute with evidence, as often as needed until `evidence_due_at`.
 
-    The evidence is kept here; the channel is told by whoever speaks with it, and its next word says what it thinks.
+    The channel is sent all of it. `answers` says whether each was `delivered`, `declined` (it does not count), or has
+    to be told `by_hand`, since this channel takes none from us. Its bank's next word says how the dispute stands.
     """
     return await caller.carry_out(ChallengeDispute(dispute, asked.evidence), asked)

@@ -16,6 +16,8 @@ from ledger.errors import (
     AmountOverflow,
     AmountType,
     CurrencyUnknown,
+    DisputeNotFound,
+    DisputeStateInvalid,
     ExchangeSettledAlready,
     PaymentNotFound,
     PaymentStateInvalid,
@@ -146,11 +148,13 @@ async def show_quote(quote: str, caller: Calling, min_position: MinPosition = No
         AmountOverflow,
         PaymentNotFound,
         RefundNotFound,
+        DisputeNotFound,
         PaymentStateInvalid,
+        DisputeStateInvalid,
         ExchangeSettledAlready,
     ),
 )
 async def settle_exchange(asked: SettlementRequest, caller: Calling) -> Response:
-    """Tell what the channel settled a foreign payment or refund for; the difference to its quote is realised."""
+    """Tell what the channel settled a foreign payment, refund or lost dispute for; the difference is realised."""
     command = SettleExchange(asked.subject, asked.settled, asked.kept_fee, asked.rate, asked.reference or "")
     return await caller.carry_out(command, asked)

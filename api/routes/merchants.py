@@ -14,6 +14,7 @@ from api.routing import Router
 from commands.channel_facts import LARGEST_ORDER
 from commands.funds import ReleaseFunds, ReleaseReceipt
 from commands.merchants import MOST_DAYS, CreateMerchant, MerchantReceipt
+from commands.payer_letters import PayerLettersReceipt, SwitchPayerLetters, are_wanted
 from ledger import chart
 from ledger.errors import CurrencyUnknown, IdExistsDifferent, MerchantNotFound, ReleaseOvertaken
 from ledger.events.merchants import AfterSaleTerms, FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
@@ -37,6 +38,7 @@ _AFTER_SALE = {"dispute_fee": 0, "dispute_liability": "merchant", "late_success"
 _TIME = "2026-11-21T10:20:30.123456Z"
 _CREATED = {"position": 20, **_EXAMPLE, "metadata": {}, "settlement": _TERMS, "after_sale": _AFTER_SALE}
 _CREATED["created_at"] = _TIME
+_LETTERS = {"position": 21, "merchant": "shop", "to_payers": True}
 
 
 class FeeRequest(Request):
@@ -95,6 +97,14 @@ class MerchantRequest(Request):
     metadata: Metadata = {}
     settlement: SettlementTermsRequest | None = None
     after_sale: AfterSaleTermsRequest | None = None
+
+
+class PayerLettersRequest(Request):
+    """Whether the merchant's payers are written to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"to_payers": True}]})
+
+    to_payers: bool
 
 
 class FundsReleaseRequest(Request):
@@ -160,6 +170,35 @@ async def show_merchant(merchant: str, caller: Calling, min_position: MinPositio
             recorded.recorded_at,
         )
     )
+
+
+@router.writes(
+    "/{merchant}/payer-letters",
+    PayerLettersReceipt,
+    _LETTERS,
+    scope="payments:write",
+    status=200,
+    refuses=(MerchantNotFound,),
+)
+async def switch_payer_letters(merchant: str, asked: PayerLettersRequest, caller: Calling) -> Response:
+    """Write to a merchant's payers from now on, or no more: when a payment succeeded, and when a refund did.
+
+    By e-mail, in the payer's language, where the customer or the order has an `email`. Unasked, nobody is written to.
+    """
+    return await caller.carry_out(SwitchPayerLetters(merchant, asked.to_payers), asked)
+
+
+@router.reads(
+    "/{merchant}/payer-letters", PayerLettersReceipt, _LETTERS, scope="payments:read", refuses=(MerchantNotFound,)
+)
+async def show_payer_letters(merchant: str, caller: Calling, min_position: MinPosition = None) -> Response:
+    """Tell whether a merchant's payers are written to."""
+    await caller.see(min_position)
+    async with caller.world.reading() as connection:
+        history = await read.stream(connection, caller.book, merchant_stream(merchant))
+    if not history:
+        raise MerchantNotFound
+    return answer(PayerLettersReceipt(history[-1].position, merchant, are_wanted(history)))
 
 
 @router.reads(

@@ -71,6 +71,16 @@ SHOWN: dict[str, Any] = {
     "fee": 25,
     "destination": {**_BANK, "account_number": "******************3000", "bank": "", "country": "", "token": ""},
     "channel": "card_simulator",
+    "routing": {
+        "channel": "card_simulator",
+        "because": "the only channel for bank_account",
+        "candidates": ["card_simulator"],
+        "rules": None,
+        "considered": {
+            "card_simulator_b": "pays out of a float",
+            "instant_payouts": "neither the rules nor the list of channels name it",
+        },
+    },
     "channel_reference": None,
     "approval": "not_needed",
     "error": None,

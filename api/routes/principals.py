@@ -71,13 +71,18 @@ class FundingRequest(Request):
 
 
 class PrincipalBalance(msgspec.Struct):
-    """What a principal has with us in one currency, in minor units: to be paid out, and on its way."""
+    """What a principal has with us in one currency, in minor units: to be paid out, on its way, disputed by payers.
+
+    `receivable` is what it owes us, since its balance did not cover a dispute.
+    """
 
     principal: str
     currency: str
     balance: int
     in_transit: int
     position: int
+    disputed: int = 0
+    receivable: int = 0
 
 
 @router.writes("", PrincipalReceipt, _CREATED, scope="payments:write", refuses=(IdExistsDifferent,))
@@ -127,7 +132,7 @@ async def show_principal(principal: str, caller: Calling, min_position: MinPosit
         "currency": "EUR",
         "balance": 500_000,
     }
-    | {"reference": "MT940-77"},
+    | {"reference": "MT940-77", "recovered": 0},
     scope=ADMIN,
     refuses=(AmountType, AmountNotPositive, AmountOverflow, CurrencyUnknown, PrincipalNotFound),
 )
@@ -142,7 +147,8 @@ async def fund_principal(principal: str, asked: FundingRequest, caller: Calling)
 @router.reads(
     "/{principal}/balance",
     PrincipalBalance,
-    {"principal": "payroll", "currency": "EUR", "balance": 250_000, "in_transit": 249_970, "position": 27},
+    {"principal": "payroll", "currency": "EUR", "balance": 250_000, "in_transit": 249_970, "position": 27}
+    | {"disputed": 0, "receivable": 0},
     scope="payments:read",
     refuses=(PrincipalNotFound,),
 )
@@ -158,8 +164,14 @@ async def show_principal_balance(
         recorded = await read.event(connection, caller.book, principal_stream(principal), 1)
         if recorded is None:
             raise PrincipalNotFound
-        names = (chart.agency_balance(principal, currency), chart.agency_in_transit(principal, currency))
+        kinds = (
+            chart.agency_balance,
+            chart.agency_in_transit,
+            chart.principal_dispute_hold,
+            chart.principal_receivable,
+        )
+        names = [name_of(principal, currency) for name_of in kinds]
         opened = [await read.account(connection, caller.book, name) for name in names]
         position, _ = await read.head(connection, caller.book)
-    balance, in_transit = [0 if found is None else found.account.balance for found in opened]
-    return answer(PrincipalBalance(principal, currency, balance, in_transit, position))
+    balance, in_transit, disputed, receivable = [0 if found is None else found.account.balance for found in opened]
+    return answer(PrincipalBalance(principal, currency, balance, in_transit, position, disputed, receivable))

@@ -60,7 +60,9 @@ class DecisionRequest(Request):
 @router.reads("", ReviewView, _SHOWN, scope="risk:read", page=True, refuses=(CursorInvalid, LimitRange))
 async def list_reviews(
     caller: Calling,
-    status: Annotated[Literal["open", "approved", "rejected"] | None, Query(description="In this state.")] = None,
+    status: Annotated[
+        Literal["open", "approved", "rejected", "withdrawn"] | None, Query(description="In this state.")
+    ] = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,
     min_position: MinPosition = None,

@@ -13,7 +13,7 @@ from api.fields import Amount, Currency, Identifier, Metadata, Name, Request, Te
 from api.payment_requests import PaymentRequest, as_created, in_its_place
 from api.routing import Router
 from commands.channel_choice import facts_of, rehearsed
-from commands.policies.channels import CHANNELS
+from commands.policies.channels import CHANNELS, PAYOUT_METHODS
 from commands.policies.products import product_of
 from commands.policies.routing import RoutingFacts
 from commands.policies.routing_language import LONGEST_CONDITION
@@ -163,7 +163,10 @@ class DeactivationRequest(Request):
 
 
 class ChargeRequest(Request):
-    """A charge as routing would see it. `seed` stands for the payment's id, which decides what is left to chance."""
+    """A charge as routing would see it. `seed` stands for the payment's id, which decides what is left to chance.
+
+    A payout is `method` bank_account or token, with `product` payout, withdrawal or agency_pay.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -231,7 +234,7 @@ class RehearsalRequest(Request):
             facts = self.charge.to_facts()
         else:
             raise FieldMissing(pointer="/charge")
-        carried = {method for terms in CHANNELS for method in terms.methods}
+        carried = {*PAYOUT_METHODS, *(method for terms in CHANNELS for method in terms.methods)}
         if facts.method not in carried:
             place = "/charge/method" if self.payment is None else "/payment/method/type"
             raise MethodNotSupported("No channel carries this method.", pointer=place, supported=[*sorted(carried)])

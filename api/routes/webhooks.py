@@ -55,6 +55,7 @@ _SHOWN = {
     "disabled_because": None,
     "secret_generation": 1,
     "created_at": _TIME,
+    "headers": ["x-gate-key"],
 }
 _WITH_SECRET = {**_SHOWN, "secret": "whsec_…", "public_key": "whpk_…"}
 _DELIVERY = {
@@ -85,19 +86,25 @@ class WebhookEndpointSecret(msgspec.Struct):
     disabled_because: str | None
     secret_generation: int
     created_at: datetime | None
+    headers: tuple[str, ...]
     secret: str
     public_key: str
 
 
 class WebhookEndpointRequest(Request):
-    """Where to tell, and of what: topics as `payments.captured.v1`, `payments.*` or `*`."""
+    """Where to tell, and of what: topics as `payments.captured.v1`, `payments.*` or `*`.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    `headers` are sent with every message, beside ours; their values are kept in a seal and shown nowhere. In a change,
+    without `headers` they stay as they are.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "headers": {"X-Gate-Key": "open sesame"}}]})
 
     url: Annotated[str, Field(min_length=1, max_length=500)]
     topics: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=50)]
     description: Text500 | None = None
     ordered: bool = False
+    headers: dict[str, str] | None = None
 
 
 class WebhookReasonRequest(Request):
@@ -131,9 +138,29 @@ async def create_webhook_endpoint(asked: WebhookEndpointRequest, caller: Calling
     """
     await caller.world.webhook_addresses.check(asked.url)
     command = CreateWebhookEndpoint(
-        new_id(WEBHOOK_ENDPOINT), asked.url, tuple(asked.topics), asked.description, asked.ordered
+        new_id(WEBHOOK_ENDPOINT),
+        asked.url,
+        tuple(asked.topics),
+        asked.description,
+        asked.ordered,
+        caller.world.header_seal.closed(asked.headers or {}),
     )
     return await _with_secret(caller, command, asked)
+
+
+@router.reads("", WebhookEndpointReceipt, _SHOWN, scope=_SCOPE_READ, page=True, refuses=(CursorInvalid, LimitRange))
+async def list_webhook_endpoints(
+    caller: Calling, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None, min_position: MinPosition = None
+) -> Response:
+    """List endpoints in the order in which they were registered, without their secrets; straight from the log."""
+    await caller.see(min_position)
+    after = "" if cursor is None else str(caller.continue_after(cursor, "webhook-endpoints")[0])
+    async with caller.world.reading() as connection:
+        names = await read.names(connection, caller.book, endpoint_stream(""), after=after, limit=limit + 1)
+        histories = await read.beyond(connection, caller.book, dict.fromkeys(names, 0))
+    found = [endpoint for name in names if (endpoint := fold(histories[name])) is not None]
+    shown = [receipt_of(endpoint, endpoint.position) for endpoint in found]
+    return caller.page("webhook-endpoints", shown, limit, lambda one: [endpoint_stream(one.id)])
 
 
 @router.reads("/{endpoint}", WebhookEndpointReceipt, _SHOWN, scope=_SCOPE_READ, refuses=(WebhookEndpointNotFound,))
@@ -162,9 +189,13 @@ async def show_webhook_secret(endpoint: str, caller: Calling, min_position: MinP
     refuses=(WebhookEndpointNotFound, UrlNotAllowed),
 )
 async def change_webhook_endpoint(endpoint: str, asked: WebhookEndpointRequest, caller: Calling) -> Response:
-    """Give an endpoint another address, other topics, another description or order; all of them as they shall be."""
+    """Give an endpoint another address, other topics, another description or order; all of them as they shall be.
+
+    Without `headers` those stay: nobody can read them here to send them back.
+    """
     await caller.world.webhook_addresses.check(asked.url)
-    command = ChangeWebhookEndpoint(endpoint, asked.url, tuple(asked.topics), asked.description, asked.ordered)
+    headers = None if asked.headers is None else caller.world.header_seal.closed(asked.headers)
+    command = ChangeWebhookEndpoint(endpoint, asked.url, tuple(asked.topics), asked.description, asked.ordered, headers)
     return await caller.carry_out(command, asked)
 
 

@@ -1,6 +1,6 @@
 """Card objects: what the card acquirer answers with and calls back with, as JSON, and what each of them means.
 
-A charge, a change of one, a refund, a payout, a contract, a dispute, or an error; `object` says which.
+A charge, a change of one, a refund, a payout, a contract, a dispute, an answer to one, or an error: see `object`.
 """
 
 from datetime import UTC, datetime
@@ -21,6 +21,8 @@ from commands.channels.channel import (
     ContractEnded,
     ContractSigned,
     Declined,
+    DisputeAnswerDeclined,
+    DisputeAnswered,
     DisputeMoved,
     PaidOut,
     PayoutDeclined,
@@ -204,12 +206,44 @@ class DisputeObject(Struct, frozen=True, tag_field="object", tag="dispute"):
         )
 
 
+class DisputeAnswerObject(Struct, frozen=True, tag_field="object", tag="dispute_answer"):
+    """What we said in a dispute, as it was taken or not; `dispute_id` is the channel's."""
+
+    id: Word
+    kind: Literal["accept", "challenge"]
+    dispute_id: Word
+    status: Literal["succeeded", "declined", "pending"]
+    reference: Word
+    decided_at: Moment | None = None
+    decline: Decline | None = None
+
+    def verdict(self) -> Verdict:
+        match self:
+            case DisputeAnswerObject(status="succeeded", decided_at=datetime() as at, decline=None):
+                return DisputeAnswered(self.reference, _utc(at))
+            case DisputeAnswerObject(status="declined", decline=Decline(code=code, message=message)):
+                return DisputeAnswerDeclined(group_of(code)[0], code, shown(message))
+            case DisputeAnswerObject(status="pending"):
+                return PENDING
+            case _:
+                return Unknown("the answer to the dispute contradicts itself")
+
+
 class ErrorObject(Struct, frozen=True, tag_field="object", tag="error"):
     code: Word
     message: str = ""
 
 
-CardObject = ChargeObject | ChangeObject | RefundObject | PayoutObject | ContractObject | DisputeObject | ErrorObject
+CardObject = (
+    ChargeObject
+    | ChangeObject
+    | RefundObject
+    | PayoutObject
+    | ContractObject
+    | DisputeObject
+    | DisputeAnswerObject
+    | ErrorObject
+)
 _objects: msgspec.json.Decoder[CardObject] = msgspec.json.Decoder(CardObject)
 
 

@@ -2,7 +2,8 @@
 
 POST /charges, /captures, /voids, /increments, /extensions, /refunds, /payouts, /contracts
 POST /charges/{id}/confirm, /contracts/{id}/confirm, /contracts/{id}/end
-GET  /charges/{id}, /changes/{id}, /refunds/{id}, /payouts/{id}, /contracts/{id}
+POST /disputes/{its reference}/accept, /disputes/{its reference}/challenge
+GET  /charges/{id}, /changes/{id}, /refunds/{id}, /payouts/{id}, /contracts/{id}, /dispute_answers/{id}
 
 Our id is the `id` of the body: a thing is done once for it, and answered as often as it is asked for.
 
@@ -22,6 +23,7 @@ from commands.channels.card_objects import (
     ChangeObject,
     ChargeObject,
     ContractObject,
+    DisputeAnswerObject,
     DisputeObject,
     ErrorObject,
     PayoutObject,
@@ -35,6 +37,7 @@ from commands.channels.channel import (
     ContractDeclined,
     Declined,
     DeclineReason,
+    DisputeAnswerDeclined,
     ErrandNotSupported,
     HttpReply,
     HttpRequest,
@@ -47,7 +50,9 @@ from commands.channels.channel import (
 )
 from commands.channels.declines import shown
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -56,8 +61,10 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
+    Question,
     RefundCharge,
     SendPayout,
     SignContract,
@@ -86,6 +93,9 @@ REFUSALS: dict[str, DeclineReason] = {
     "extension_not_supported": "not_supported",
     "capture_not_found": "integration",
     "refund_exceeds_charge": "amount_limits",
+    "dispute_not_found": "integration",
+    "dispute_decided": "session_expired",
+    "evidence_too_late": "session_expired",
 }
 _Change = CaptureCharge | VoidCharge | IncrementCharge | ExtendCharge
 _CHANGES: dict[type[ChannelRequest], tuple[str, str]] = {
@@ -138,6 +148,15 @@ class CardSimulator:
             case TerminateContract():
                 over = {"id": request.end_id, "reference": request.channel_reference}
                 return self._post(f"/contracts/{_id(request.contract_id)}/end", over)
+            case AcceptDispute():
+                said = {"id": request.answer_id, "charge_id": request.attempt_id, "stage": request.stage}
+                return self._post(f"/disputes/{_id(request.dispute_reference)}/accept", said)
+            case ChallengeDispute():
+                against = {"id": request.answer_id, "charge_id": request.attempt_id, "stage": request.stage}
+                path = f"/disputes/{_id(request.dispute_reference)}/challenge"
+                return self._post(path, {**against, "evidence": request.evidence})
+            case QueryDisputeAnswer():
+                return self._signed("GET", f"/dispute_answers/{_id(request.answer_id)}", b"")
             case QueryCharge():
                 return self._signed("GET", f"/charges/{_id(request.attempt_id)}", b"")
             case QueryChange():
@@ -185,6 +204,10 @@ class CardSimulator:
                 return answer.verdict(answered=request.answer is not None)
             case (TerminateContract() | QueryContract(), 200 | 202, ContractObject()) if (
                 answer.id == request.contract_id
+            ):
+                return answer.verdict()
+            case (AcceptDispute() | ChallengeDispute() | QueryDisputeAnswer(), 200 | 202, DisputeAnswerObject()) if (
+                _says(answer, request)
             ):
                 return answer.verdict()
             case _, 404, ErrorObject(code="not_found") if _is_question(request):
@@ -273,7 +296,19 @@ def _held_in_part(answer: ChargeObject, request: Charge) -> Verdict:
 
 
 def _is_question(request: ChannelRequest) -> bool:
-    return isinstance(request, QueryCharge | QueryChange | QueryRefund | QueryPayout | QueryContract)
+    return isinstance(request, Question)
+
+
+def _says(answer: DisputeAnswerObject, request: AcceptDispute | ChallengeDispute | QueryDisputeAnswer) -> bool:
+    """Whether it is about what we said in this dispute."""
+    about = (answer.id, answer.dispute_id) == (request.answer_id, request.dispute_reference)
+    match request:
+        case AcceptDispute():
+            return about and answer.kind == "accept"
+        case ChallengeDispute():
+            return about and answer.kind == "challenge"
+        case _:
+            return about
 
 
 def _refused(request: ChannelRequest, code: str, message: str) -> Verdict:
@@ -289,5 +324,7 @@ def _refused(request: ChannelRequest, code: str, message: str) -> Verdict:
             return PayoutDeclined(reason, code, message)
         case SignContract() | TerminateContract():
             return ContractDeclined(reason, code, message)
+        case AcceptDispute() | ChallengeDispute():
+            return DisputeAnswerDeclined(reason, code, message)
         case _:
             return Unknown("http 422 is no answer to this request")

@@ -232,6 +232,21 @@ class DisputeMoved(Struct, frozen=True, tag_field="verdict", tag="dispute_moved"
     at: datetime
 
 
+class DisputeAnswered(Struct, frozen=True, tag_field="verdict", tag="dispute_answered"):
+    """The channel has taken our answer to a dispute. What its bank makes of it comes as another DisputeMoved."""
+
+    channel_reference: str
+    at: datetime
+
+
+class DisputeAnswerDeclined(Struct, frozen=True, tag_field="verdict", tag="dispute_answer_declined"):
+    """The channel said no to our answer, finally: too late, or the dispute is decided. The dispute did not move."""
+
+    reason: DeclineReason
+    channel_code: str
+    message: str
+
+
 class CoinTransfer(Struct, frozen=True):
     """One transaction on a chain. `dropped`: it is in no block any more, after a reorganisation. Amount in minor units.
 
@@ -289,6 +304,8 @@ Outcome = (
     | ContractDeclined
     | ContractEnded
     | DisputeMoved
+    | DisputeAnswered
+    | DisputeAnswerDeclined
     | CoinsSeen
 )
 """What a channel says happened; the others say that it has not, or that nobody knows."""
@@ -306,7 +323,7 @@ class CallbackNotice(Struct, frozen=True):
 
 
 class ErrandNotSupported(Exception):
-    """This kind of channel has no such errand. What a channel can do is known before: nobody should ask."""
+    """This kind of channel has no such errand. What it can do is known before, but for answers to disputes."""
 
 
 class Acknowledgement(Struct, frozen=True):
@@ -318,6 +335,8 @@ class Acknowledgement(Struct, frozen=True):
 
 PENDING = Unknown("pending")
 AMOUNT_MISMATCH = Unknown("amount mismatch")
+NOT_SUPPORTED = NotSent("not supported")
+"""What the dispatcher makes of ErrandNotSupported."""
 
 
 def as_asked(verdict: Verdict, amount: int, currency: str) -> Verdict:

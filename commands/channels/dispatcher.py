@@ -16,7 +16,16 @@ from typing import Self
 
 import httpx2
 
-from commands.channels.channel import Channel, HttpReply, HttpRequest, NotSent, Unknown, Verdict
+from commands.channels.channel import (
+    NOT_SUPPORTED,
+    Channel,
+    ErrandNotSupported,
+    HttpReply,
+    HttpRequest,
+    NotSent,
+    Unknown,
+    Verdict,
+)
 from commands.channels.registry import ChannelSettings, Registry
 from commands.channels.requests import ChannelRequest
 
@@ -76,6 +85,9 @@ class Dispatcher:
         try:
             request = self._opened(request)
             wire = channel.to_wire(request)
+        except ErrandNotSupported:
+            _log.warning("channel %s has no %s", channel_name, type(request).__name__)
+            return NOT_SUPPORTED
         except Exception as bug:
             _log.exception("channel %s cannot say %s", channel_name, type(request).__name__)
             return NotSent(f"the adapter failed: {type(bug).__name__}")

@@ -42,7 +42,15 @@ class QueryContract(Struct, frozen=True, tag_field="request", tag="query_contrac
     contract_id: str
 
 
-Question = QueryCharge | QueryRefund | QueryChange | QueryPayout | QueryContract
+class QueryDisputeAnswer(Struct, frozen=True, tag_field="request", tag="query_dispute_answer"):
+    """What became of the answer with our id to a dispute, which the channel knows by its own reference?"""
+
+    answer_id: str
+    attempt_id: str
+    dispute_reference: str
+
+
+Question = QueryCharge | QueryRefund | QueryChange | QueryPayout | QueryContract | QueryDisputeAnswer
 
 
 class Charge(Struct, frozen=True, tag_field="request", tag="charge", omit_defaults=True):
@@ -296,6 +304,51 @@ class TerminateContract(Struct, frozen=True, tag_field="request", tag="terminate
         return QueryContract(self.contract_id)
 
 
+class AcceptDispute(Struct, frozen=True, tag_field="request", tag="accept_dispute"):
+    """Tell the payer's bank, in a dispute at this stage, that he may keep the money."""
+
+    answer_id: str
+    attempt_id: str
+    dispute_reference: str
+    stage: str
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.answer_id
+
+    @property
+    def subject(self) -> str:
+        return self.answer_id
+
+    def question(self) -> Question:
+        return QueryDisputeAnswer(self.answer_id, self.attempt_id, self.dispute_reference)
+
+
+class ChallengeDispute(Struct, frozen=True, tag_field="request", tag="challenge_dispute"):
+    """Send the payer's bank what speaks against a dispute at this stage: texts by name."""
+
+    answer_id: str
+    attempt_id: str
+    dispute_reference: str
+    stage: str
+    evidence: dict[str, str]
+
+    owed: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return self.answer_id
+
+    @property
+    def subject(self) -> str:
+        return self.answer_id
+
+    def question(self) -> Question:
+        return QueryDisputeAnswer(self.answer_id, self.attempt_id, self.dispute_reference)
+
+
 Errand = (
     Charge
     | ConfirmCharge
@@ -307,5 +360,7 @@ Errand = (
     | SendPayout
     | SignContract
     | TerminateContract
+    | AcceptDispute
+    | ChallengeDispute
 )
 ChannelRequest = Errand | Question

@@ -6,13 +6,16 @@ A new channel is one line here, one in the registry, and its adapter.
 
 import msgspec
 
+# How payouts are paid: to a bank account, or to what a vault or a wallet provider knows by a token.
+PAYOUT_METHODS = ("bank_account", "token")
+
 
 class ChannelTerms(msgspec.Struct, frozen=True):
     """One channel. `fee_bps` is its share in ten-thousandths of the amount; sums are minor units.
 
     `currencies` is empty where it takes all of them. `minimum` and `maximum` bound one charge. `over_capture_bps`: by
     how much captures may go beyond what was authorized. `dispute_fee` and `payout_fee` are kept for each of them.
-    `prefunded`: payouts are paid out of a float of ours that the channel was given before.
+    `prefunded`: payouts are paid out of a float of ours that the channel was given before. `payout_maximum` bounds one.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ChannelTerms(msgspec.Struct, frozen=True):
     contracts: bool = False
     payouts: bool = False
     prefunded: bool = False
+    payout_maximum: int | None = None
     returns_fee: bool = False
     """Of what it kept for a charge it gives back as much as is refunded of it."""
     invoices_fee: bool = False
@@ -119,6 +123,17 @@ CHANNELS: tuple[ChannelTerms, ...] = (
         account="1900000001",
         currencies=("CNY",),
         voids=True,
+    ),
+    # Pays out within seconds, and wants more for it.
+    ChannelTerms(
+        "instant_payouts",
+        methods=(),
+        fee_bps=0,
+        currencies=("EUR",),
+        payouts=True,
+        payout_maximum=10_000_000,
+        payout_fee=60,
+        by_rules_only=True,
     ),
     # Nobody can close an address, and nothing is sent back from it: coins stay in custody until they are sold.
     ChannelTerms(

@@ -1,42 +1,44 @@
-"""Payouts: which channel pays them, and above which amount a second person has to agree."""
+"""Payouts: what routing knows of them, where they may go, and above which amount a second person has to agree."""
 
-import msgspec
-
-from commands.policies.channels import CHANNELS, ChannelTerms
+from commands.policies.channels import PAYOUT_METHODS
+from commands.policies.routing import RoutingFacts
+from ledger.chart import AGENCY_PAY
 from ledger.currencies import asset_of
-from ledger.errors import ChannelUnavailable, FieldInvalid, FieldMissing, Refusal
-from ledger.events.payouts import PRINCIPAL, Destination
+from ledger.errors import FieldInvalid, FieldMissing, Refusal
+from ledger.events.payouts import CUSTOMER, MERCHANT, PRINCIPAL, Destination
 
 # Where nothing else is agreed: above so many whole units of the currency.
 APPROVE_ABOVE_UNITS = 10_000
-BANK_ACCOUNT = "bank_account"
-VAULTED = "token"
-DESTINATIONS = (BANK_ACCOUNT, VAULTED)
+BANK_ACCOUNT, VAULTED = PAYOUT_METHODS
 ENTITIES = ("individual", "company")
 
 
-class PayoutRoute(msgspec.Struct, frozen=True):
-    """The channel that pays it, whether out of a float of ours, and why this one."""
-
-    channel: str
-    prefunded: bool
-    because: str
+# What routing rules know each kind of owner's payouts by, as `product`.
+_PRODUCTS = {MERCHANT: "payout", PRINCIPAL: AGENCY_PAY, CUSTOMER: "withdrawal"}
 
 
-def route_payout(source: str, currency: str, channels: tuple[ChannelTerms, ...] = CHANNELS) -> PayoutRoute:
-    """Agency pay is paid out of a float that is fed before; all else from our bank. Raises ChannelUnavailable."""
-    prefunded = source == PRINCIPAL
-    payers = [
-        terms
-        for terms in channels
-        if terms.payouts and terms.prefunded == prefunded and (not terms.currencies or currency in terms.currencies)
-    ]
-    if not payers:
-        raise ChannelUnavailable("No channel pays this out at the moment.")
-    kind = "out of a float" if prefunded else "from our bank"
-    many = len(payers) > 1
-    because = f"the first of {len(payers)} that pay {kind}" if many else f"the only channel that pays {kind}"
-    return PayoutRoute(payers[0].name, prefunded, because)
+def facts_of_payout(
+    name: str,
+    source: str,
+    party: str,
+    amount: int,
+    currency: str,
+    destination: Destination,
+    metadata: dict[str, str],
+) -> RoutingFacts:
+    """What routing may look at of a payout: nothing of its receiver but the kind and the country."""
+    return RoutingFacts(
+        seed=name,
+        product=_PRODUCTS[source],
+        method=destination.type,
+        amount=amount,
+        currency=currency,
+        merchant=party if source == MERCHANT else "",
+        customer=party if source == CUSTOMER else "",
+        country=destination.country,
+        customer_present=False,
+        metadata=metadata,
+    )
 
 
 def approve_above(stated: int | None, currency: str) -> int:
@@ -47,8 +49,8 @@ def approve_above(stated: int | None, currency: str) -> int:
 def objections_to(destination: Destination) -> list[Refusal]:
     """Everything about the destination that no channel takes, so that a caller hears of all of it at once."""
     found: list[Refusal] = []
-    if destination.type not in DESTINATIONS:
-        words = f"A destination is one of {', '.join(DESTINATIONS)}."
+    if destination.type not in PAYOUT_METHODS:
+        words = f"A destination is one of {', '.join(PAYOUT_METHODS)}."
         found.append(FieldInvalid(words, pointer="/destination/type"))
     if destination.entity not in ENTITIES:
         words = f"A receiver is one of {', '.join(ENTITIES)}."

@@ -1,4 +1,6 @@
-"""Routing: which channel a charge goes to, which ones come after it, and because of what. Pure: all comes in as values.
+"""Routing: which channel a charge or a payout goes to, which ones come after it, and because of what.
+
+Pure: all comes in as values.
 
     terms of the channels ─▶ circuits ─▶ the first rule that holds, or the default ─▶ an order of candidates
 
@@ -11,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from commands.policies.channels import CHANNELS as CHANNELS
+from commands.policies.channels import PAYOUT_METHODS
 from commands.policies.channels import ChannelTerms as ChannelTerms
 from commands.policies.routing_language import activation
 from commands.policies.routing_rules import (
@@ -22,6 +25,7 @@ from commands.policies.routing_rules import (
     Split,
     SuccessRate,
 )
+from ledger.chart import AGENCY_PAY
 from ledger.circuit_state import Circuit
 from ledger.errors import ChannelUnavailable
 from ledger.events.routing import channel_and_method
@@ -34,7 +38,10 @@ Statistics = Mapping[str, tuple[int, int]]
 
 
 class RoutingFacts(msgspec.Struct, frozen=True):
-    """What is known of a charge. `seed` is the payment's id; amount in minor units."""
+    """What is known of a charge or of a payout. `seed` is its id; amount in minor units.
+
+    A payout is told by its method, which is the kind of its destination; its product says whose money it is.
+    """
 
     seed: str
     product: str
@@ -48,6 +55,10 @@ class RoutingFacts(msgspec.Struct, frozen=True):
     capture: str = "automatic"
     customer_present: bool = True
     metadata: dict[str, str] = {}
+
+    @property
+    def is_payout(self) -> bool:
+        return self.method in PAYOUT_METHODS
 
     def values(self) -> dict[str, object]:
         """As conditions see it."""
@@ -104,7 +115,8 @@ def route(
     unnamed = "neither the rules nor the list of channels name it"
     considered |= {name: unnamed for name in able if name not in candidates}
     if not candidates:
-        detail = f"No channel can take {facts.method} for this payment at the moment."
+        what = "payout" if facts.is_payout else "payment"
+        detail = f"No channel can take {facts.method} for this {what} at the moment."
         raise ChannelUnavailable(detail, considered={**considered})
     for place, name in enumerate(candidates[1:], 2):
         considered[name] = f"stands at place {place} of {len(candidates)}"
@@ -128,13 +140,27 @@ def fail_over(
 
 
 def _objection(facts: RoutingFacts, terms: ChannelTerms) -> str:
-    """Why what is agreed with this channel does not cover the charge; empty: it does."""
+    """Why what is agreed with this channel does not cover the charge or the payout; empty: it does."""
+    if facts.is_payout:
+        return _objection_to_payout(facts, terms)
     if facts.method not in terms.methods:
         return f"does not carry {facts.method}"
     if not terms.takes(facts.amount, facts.currency):
         return f"does not take {facts.amount} {facts.currency}"
     if facts.capture == "manual" and not terms.manual_capture:
         return "cannot hold money before it is taken"
+    return ""
+
+
+def _objection_to_payout(facts: RoutingFacts, terms: ChannelTerms) -> str:
+    """Agency pay is paid out of a float that is fed before; all else from our bank."""
+    if not terms.payouts:
+        return "pays nothing out"
+    if terms.prefunded != (facts.product == AGENCY_PAY):
+        return "pays out of a float" if terms.prefunded else "pays from our bank"
+    too_much = terms.payout_maximum is not None and facts.amount > terms.payout_maximum
+    if too_much or (terms.currencies and facts.currency not in terms.currencies):
+        return f"does not pay {facts.amount} {facts.currency} out"
     return ""
 
 
@@ -187,9 +213,13 @@ def _ordered(
         case SuccessRate():
             return _by_success(facts, word, selection, named, statistics)
         case LeastCost():
-            costs = {name: share_in_basis_points(facts.amount, able[name].fee_bps) for name in named}
+            costs = {name: _cost(facts, able[name]) for name in named}
             named.sort(key=lambda name: costs[name])
             return named, f"it keeps {costs[named[0]]}, the least of {len(named)}"
+
+
+def _cost(facts: RoutingFacts, terms: ChannelTerms) -> int:
+    return terms.payout_fee if facts.is_payout else share_in_basis_points(facts.amount, terms.fee_bps)
 
 
 def _by_shares(facts: RoutingFacts, word: str, split: Split, named: Sequence[str]) -> tuple[list[str], str]:

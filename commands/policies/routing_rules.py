@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from commands.policies.channels import CHANNELS, ChannelTerms
+from commands.policies.channels import CHANNELS, PAYOUT_METHODS, ChannelTerms
 from commands.policies.routing_language import Condition, Demands, Misunderstood, compiled, demands
 from ledger.errors import FieldError, RoutingRulesInvalid
 
@@ -233,7 +233,9 @@ def _conditions(document: RoutingRules) -> Iterable[FieldError]:
 
 def _warnings(document: RoutingRules, channels: tuple[ChannelTerms, ...]) -> Iterable[str]:
     """Channels that a rule names and that cannot carry the methods that it asks for."""
-    carried = {terms.name: frozenset(terms.methods) for terms in channels}
+    carried = {
+        terms.name: frozenset((*terms.methods, *(PAYOUT_METHODS if terms.payouts else ()))) for terms in channels
+    }
     for rule in document.rules:
         possible = [one for one in demands(compiled(rule.when)) if one.contradicted is None]
         asked = [one.domains["method"].values if "method" in one.domains else None for one in possible]

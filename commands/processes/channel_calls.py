@@ -5,6 +5,7 @@ becomes one call, exactly once. `claim` gives a call to one worker and commits t
 dies after that leaves a question behind and never a second charge.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -17,6 +18,7 @@ from commands.processes.intents import INTENTS, OUTCOMES, closed_by, intent_of
 from commands.processes.next_steps import UNRESOLVED_AFTER_TRIES, Call, Step
 from ledger.events.event import Recorded
 from ledger.store.append import recorded
+from ledger.store.arrays import Bigints, Bytes, Texts
 from ledger.store.connection import in_book
 from ledger.store.schema import schema_of
 
@@ -26,7 +28,7 @@ FARTHEST_BEHIND = 20_000
 # What a hint says that is not about the log.
 CALLS_DUE = "calls due"
 
-_TOPICS = sorted({event.topic for event in (*INTENTS, *OUTCOMES)})
+_TOPICS = Texts(sorted({event.topic for event in (*INTENTS, *OUTCOMES)}))
 
 _POSITIONS = """
 SELECT c.position, h.position
@@ -45,9 +47,15 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
 """
 _OPEN = """
 INSERT INTO {schema}.channel_calls (id, kind, subject, channel, request, correlation, causation)
-VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::text[])
+    ON CONFLICT DO NOTHING
 """
-_CLOSE = "UPDATE {schema}.channel_calls SET state = 'done' WHERE id = ANY(%s) AND state <> 'done'"
+# Who changes many calls locks them in an order, so that two of them never wait for each other.
+_CLOSE = """
+UPDATE {schema}.channel_calls AS c SET state = 'done'
+  FROM (SELECT id FROM {schema}.channel_calls WHERE id = ANY(%b) AND state <> 'done' ORDER BY id FOR UPDATE) AS closed
+ WHERE c.id = closed.id
+"""
 # A claimed call that nobody puts back is claimed again when its lease has run out; as `sent` it is asked about.
 _CLAIM = """
 UPDATE {schema}.channel_calls AS c
@@ -66,17 +74,26 @@ SELECT extract(epoch FROM min(next_at) - now())::float8 FROM {schema}.channel_ca
 """
 # Only by whoever still holds the claim: a worker that slept through its lease has nothing to say any more.
 _PUT_BACK = """
-UPDATE {schema}.channel_calls
-   SET state = %(state)s, next_at = now() + %(pause_s)s * interval '1 second', claimed_until = now(),
-       tries = %(tries)s, not_found = %(not_found)s, last_answer = %(last_answer)s
- WHERE id = %(id)s AND claimed_at = %(claimed_at)s AND state = 'sent'
+UPDATE {schema}.channel_calls AS c
+   SET state = held.state, next_at = now() + held.pause_ms * interval '1 millisecond', claimed_until = now(),
+       tries = held.tries, not_found = held.not_found, last_answer = held.last_answer
+  FROM (SELECT back.*
+          FROM unnest(%b::text[], %b::text[]::timestamptz[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[],
+                      %b::text[])
+               AS back (id, claimed_at, state, pause_ms, tries, not_found, last_answer)
+          JOIN {schema}.channel_calls AS k ON k.id = back.id AND k.claimed_at = back.claimed_at AND k.state = 'sent'
+         ORDER BY back.id FOR UPDATE OF k) AS held
+ WHERE c.id = held.id
 """
 # Not while the question is under way (both times are then the end of the lease), not when it is due anyway, and not
 # again at once: many who ask at the same time cause one question.
 _NUDGE = """
-UPDATE {schema}.channel_calls SET next_at = claimed_until
- WHERE subject = %s AND state = 'sent' AND next_at > greatest(now(), claimed_until)
-   AND claimed_at < now() - interval '500 milliseconds'
+UPDATE {schema}.channel_calls AS c SET next_at = c.claimed_until
+  FROM (SELECT id FROM {schema}.channel_calls
+         WHERE subject = %s AND state = 'sent' AND next_at > greatest(now(), claimed_until)
+           AND claimed_at < now() - interval '500 milliseconds'
+         ORDER BY id FOR UPDATE) AS asked
+ WHERE c.id = asked.id
 """
 _UNRESOLVED = """
 SELECT id, kind, subject, channel, tries, last_answer, next_at
@@ -129,9 +146,12 @@ async def follow(connection: AsyncConnection[Any], book: str, after: int = 0) ->
         if stands != checkpoint:
             return Page(start, more=True)  # another worker was quicker: look again
         if opened:
-            await connection.cursor().executemany(in_book(_OPEN, book), opened)
+            columns = [
+                Texts(column) if isinstance(column[0], str) else Bytes(column) for column in zip(*opened, strict=True)
+            ]
+            await connection.execute(in_book(_OPEN, book), columns, prepare=True)
         if closed:
-            await connection.execute(in_book(_CLOSE, book), (closed,))
+            await connection.execute(in_book(_CLOSE, book), (Texts(closed),), prepare=True)
         await connection.execute(in_book(_MOVE_CHECKPOINT, book), (until,))
     return Page(until, more=until < head, opened=len(opened))
 
@@ -156,18 +176,26 @@ async def claim(connection: AsyncConnection[Any], book: str, *, limit: int, leas
     ]
 
 
-async def put_back(connection: AsyncConnection[Any], book: str, held: Claim, step: Step, answer: str) -> None:
-    """Let go of a call: what becomes of it next, and in a word what was answered."""
-    values = {
-        "id": held.call.id,
-        "claimed_at": held.claimed_at,
-        "state": step.state,
-        "pause_s": step.pause_s,
-        "tries": step.tries,
-        "not_found": step.not_found,
-        "last_answer": answer,
-    }
-    await connection.execute(in_book(_PUT_BACK, book), values)
+class Return(msgspec.Struct, frozen=True):
+    """A call that is let go of: what becomes of it next, and in a word what was answered."""
+
+    held: Claim
+    step: Step
+    answer: str
+
+
+async def put_back(connection: AsyncConnection[Any], book: str, returned: Sequence[Return]) -> None:
+    """Let go of calls."""
+    columns = (
+        Texts([back.held.call.id for back in returned]),
+        Texts([back.held.claimed_at.isoformat() for back in returned]),
+        Texts([back.step.state for back in returned]),
+        Bigints([round(back.step.pause_s * 1_000) for back in returned]),
+        Bigints([back.step.tries for back in returned]),
+        Bigints([back.step.not_found for back in returned]),
+        Texts([back.answer for back in returned]),
+    )
+    await connection.execute(in_book(_PUT_BACK, book), columns, prepare=True)
 
 
 async def seconds_to_next(connection: AsyncConnection[Any], book: str) -> float | None:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     Charge,
     ConfirmCharge,
     Errand,
@@ -41,6 +43,13 @@ from ledger.events.contracts import (
     ContractFailed,
     ContractSigningRequested,
     ContractTerminated,
+)
+from ledger.events.disputes import (
+    DisputeAccepted,
+    DisputeAnswerDeclined,
+    DisputeAnswerNotSupported,
+    DisputeAnswerTaken,
+    DisputeChallenged,
 )
 from ledger.events.event import Event
 from ledger.events.payments import (
@@ -203,6 +212,20 @@ def _payout(event: PayoutReserved) -> Intent:
     return Intent(event.channel, SendPayout(event.id, event.amount, event.currency, destination))
 
 
+def _acceptance(event: DisputeAccepted) -> Intent | None:
+    """None: it was recorded before channels were told."""
+    if not event.answer:
+        return None
+    return Intent(event.channel, AcceptDispute(event.answer, event.attempt, event.reference, event.stage))
+
+
+def _challenge(event: DisputeChallenged) -> Intent | None:
+    if not event.answer:
+        return None
+    words = ChallengeDispute(event.answer, event.attempt, event.reference, event.stage, event.evidence)
+    return Intent(event.channel, words)
+
+
 # What each of these events asks for; None: nothing, after all.
 INTENTS: dict[type[Event], Callable[[Any], Intent | None]] = {
     PaymentAttemptInitiated: _attempt,
@@ -218,6 +241,8 @@ INTENTS: dict[type[Event], Callable[[Any], Intent | None]] = {
     PayoutReserved: _payout,
     ContractSigningRequested: _signing,
     ContractEndingRequested: _ending,
+    DisputeAccepted: _acceptance,
+    DisputeChallenged: _challenge,
 }
 
 # The id of the errand that is over once this is recorded.
@@ -256,6 +281,9 @@ OUTCOMES: dict[type[Event], Callable[[Any], str]] = {
     ContractExpired: _first_signing,
     ContractTerminated: _first_signing,
     ContractEndConfirmed: lambda event: event.ending,
+    DisputeAnswerTaken: lambda event: event.answer,
+    DisputeAnswerDeclined: lambda event: event.answer,
+    DisputeAnswerNotSupported: lambda event: event.answer,
 }
 
 

@@ -73,7 +73,8 @@ class Messenger:
 
     async def send(self, address: str, letter: Letter) -> bool:
         """Whether the service took it; why not stands in the log, without the address and the letter."""
-        token = _secrets.set((self._url, letter.body, letter.secret, address, quote(address, safe="")))
+        told = (self._url, letter.body, letter.secret, address, quote(address, safe=""))
+        token = _secrets.set(tuple(filter(None, told)))
         try:
             return await self._in_a_thread(lambda: self._send(address, letter))
         except Exception as trouble:  # Somebody else's code for a hundred services; a letter that fails is sent again.

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from commands.channels.channel import (
+    NOT_SUPPORTED,
     ActionRequired,
     Authorized,
     CoinsSeen,
@@ -25,7 +26,16 @@ from commands.channels.channel import (
     Verdict,
     as_asked,
 )
-from commands.channels.requests import ChannelRequest, Charge, ConfirmCharge, Errand, SignContract, TerminateContract
+from commands.channels.requests import (
+    AcceptDispute,
+    ChallengeDispute,
+    ChannelRequest,
+    Charge,
+    ConfirmCharge,
+    Errand,
+    SignContract,
+    TerminateContract,
+)
 
 State = Literal["due", "sent", "done"]
 
@@ -119,6 +129,9 @@ def step_after(call: Call, verdict: Verdict) -> Step:
             return ask_again(call, not_found=call.not_found + 1)
         case NotFound():
             return send_again(call)
+        case NotSent() if judged == NOT_SUPPORTED and isinstance(call.request, AcceptDispute | ChallengeDispute):
+            # No answer ever left us: it is told by hand. Where only the question is unknown, the answer itself tells.
+            return send_again(call) if call.was == "sent" else Step("done", tries=call.tries, record=judged)
         case NotSent() if call.was == "sent":
             return ask_again(call, not_found=call.not_found)
         case NotSent() if call.sends == 1 and not call.request.owed:
@@ -143,7 +156,7 @@ def _tells_an_answer(request: Errand) -> bool:
 def _as_asked(request: Errand, verdict: Verdict) -> Verdict:
     """The answer to a question carries no sum of ours, so it is compared here."""
     match request:
-        case SignContract() | TerminateContract():
+        case SignContract() | TerminateContract() | AcceptDispute() | ChallengeDispute():
             return verdict
         case _:
             return as_asked(verdict, request.amount, request.currency)

@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
 from ledger.events.event import Event, Recorded
 from ledger.events.webhooks import (
@@ -22,6 +23,7 @@ from ledger.events.webhooks import (
     WebhookSecretRotated,
 )
 from ledger.store.append import recorded
+from ledger.store.arrays import Texts
 from ledger.store.connection import in_book
 from ledger.webhook_state import fits
 
@@ -50,7 +52,7 @@ SELECT c.position, h.position
 """
 _LOCK_CHECKPOINT = "SELECT position FROM {schema}.process_checkpoints WHERE process = 'webhooks' FOR UPDATE"
 _MOVE_CHECKPOINT = "UPDATE {schema}.process_checkpoints SET position = %s WHERE process = 'webhooks'"
-_ENDPOINTS = "SELECT id, url, topics, ordered, enabled, generation, rotated_at FROM {schema}.webhook_endpoints"
+_ENDPOINTS = "SELECT id, url, topics, ordered, enabled, generation, rotated_at, headers FROM {schema}.webhook_endpoints"
 _READ = """
 SELECT originator_id, originator_version, topic, state, notification_id, recorded_at, metadata
   FROM {schema}.events
@@ -59,11 +61,11 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
  ORDER BY notification_id
 """
 _KEEP_ENDPOINT = """
-INSERT INTO {schema}.webhook_endpoints (id, url, topics, ordered, enabled, generation, rotated_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO {schema}.webhook_endpoints (id, url, topics, ordered, enabled, generation, rotated_at, headers)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (id) DO UPDATE
    SET url = excluded.url, topics = excluded.topics, ordered = excluded.ordered, enabled = excluded.enabled,
-       generation = excluded.generation, rotated_at = excluded.rotated_at
+       generation = excluded.generation, rotated_at = excluded.rotated_at, headers = excluded.headers
 """
 _OWE = """
 INSERT INTO {schema}.webhook_deliveries (endpoint, position, stream, topic)
@@ -93,7 +95,7 @@ UPDATE {schema}.webhook_deliveries AS d
          ORDER BY due.next_at, due.position LIMIT %(limit)s FOR UPDATE OF due SKIP LOCKED) AS chosen,
        {schema}.webhook_endpoints AS e
  WHERE d.endpoint = chosen.endpoint AND d.position = chosen.position AND e.id = d.endpoint
-RETURNING d.endpoint, d.position, d.tries, d.claimed_at, e.url, e.generation, e.rotated_at
+RETURNING d.endpoint, d.position, d.tries, d.claimed_at, e.url, e.generation, e.rotated_at, e.headers
 """
 _NEXT = """
 SELECT extract(epoch FROM min(d.next_at) - now())::float8
@@ -128,6 +130,7 @@ class Target(msgspec.Struct):
     enabled: bool
     generation: int = 1
     rotated_at: datetime | None = None
+    headers: dict[str, str] = {}
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -140,6 +143,8 @@ class Message(msgspec.Struct, frozen=True):
     url: str
     generation: int
     rotated_at: datetime | None
+    headers: dict[str, str] = {}
+    """The endpoint's own, their values in seals."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -244,10 +249,13 @@ async def _change(connection: AsyncConnection[Any], book: str, targets: dict[str
     event = fact.event
     match event:
         case WebhookEndpointCreated():
-            targets[event.id] = Target(event.id, event.url, list(event.topics), event.ordered, enabled=True)
+            targets[event.id] = Target(
+                event.id, event.url, list(event.topics), event.ordered, enabled=True, headers=event.headers
+            )
         case WebhookEndpointChanged():
             target = targets[event.id]
             target.url, target.topics, target.ordered = event.url, list(event.topics), event.ordered
+            target.headers = target.headers if event.headers is None else event.headers
         case WebhookEndpointDisabled():
             targets[event.id].enabled = False
             await connection.execute(in_book(_GIVE_UP, book), (event.id,))
@@ -263,16 +271,16 @@ async def _change(connection: AsyncConnection[Any], book: str, targets: dict[str
         case _:
             raise AssertionError(f"{event} is about no endpoint")
     target = targets[event.id]
-    values = msgspec.structs.astuple(target)
-    await connection.execute(in_book(_KEEP_ENDPOINT, book), values)
+    *values, headers = msgspec.structs.astuple(target)
+    await connection.execute(in_book(_KEEP_ENDPOINT, book), (*values, Jsonb(headers)))
     return False
 
 
 def _filter(filters: Iterable[str]) -> dict[str, Any]:
     """The filters as patterns of topics: `payments.*` is `payments.%`."""
-    filters = set(filters)
     # An underscore would be any one character.
-    return {"all": "*" in filters, "like": sorted(one.replace("_", r"\_").replace(".*", ".%") for one in filters)}
+    like = {one: one.replace("_", r"\_").replace(".*", ".%") for one in filters}
+    return {"all": "*" in like, "like": Texts(sorted(like.values()))}
 
 
 async def _targets(connection: AsyncConnection[Any], book: str) -> dict[str, Target]:

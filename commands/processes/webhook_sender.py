@@ -23,6 +23,7 @@ from commands.processes.webhook_deliveries import Attempt, Message, Page, delive
 from commands.processes.worker import wait_for
 from commands.submitting import submit
 from commands.webhook_addresses import AddressRule, Place
+from commands.webhook_headers import HeaderSeal
 from commands.webhook_messages import body_of, headers_of, message_id, signing_keys
 from commands.webhooks import DisableWebhookEndpoint
 from commands.writer import Writers
@@ -53,6 +54,7 @@ class WebhookSender:
 
     def __init__(self, pool: AsyncConnectionPool, writers: Writers, pepper: bytes, rule: AddressRule) -> None:
         self._pool, self._writers, self._pepper, self._rule = pool, writers, pepper, rule
+        self._seal = HeaderSeal(pepper)
         self._read_until: dict[str, int] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._client = httpx2.AsyncClient(
@@ -115,7 +117,11 @@ class WebhookSender:
         body = body_of(recorded, [fact for fact in history if fact.position <= message.position])
         began = datetime.now(UTC)
         keys = signing_keys(self._pepper, book, message.endpoint, message.generation, message.rotated_at, began)
-        headers = headers_of(keys, message_id(book, message.position), began, body)
+        try:
+            own = self._seal.opened(message.headers)
+        except ValueError as trouble:
+            return Attempt(began, None, f"a header of the endpoint cannot be read: {trouble}", 0)
+        headers = headers_of(keys, message_id(book, message.position), began, body, own)
         status, error = await self._post(message.url, headers, body)
         took = datetime.now(UTC) - began
         return Attempt(began, status, error, took.seconds * 1_000 + took.microseconds // 1_000)

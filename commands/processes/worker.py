@@ -7,7 +7,7 @@ lease has run out.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -24,12 +24,13 @@ from commands.envelope import Answer, Part, own_envelope
 from commands.errands import ReportUnresolved
 from commands.handler import Handler
 from commands.processes import channel_calls
-from commands.processes.channel_calls import Claim
+from commands.processes.channel_calls import Claim, Return
 from commands.processes.circuit_watch import CircuitWatch
 from commands.processes.fund_releases import DueReleases, no_releases, release_funds
 from commands.processes.interest import charge_interest, owing
 from commands.processes.next_steps import Step, ask_again, becomes_unresolved, question_of, step_after
 from commands.processes.timers import DueHolds, DuePayments, expire_holds, expire_payments, keep_dates, no_payments
+from commands.rounds import Rounds
 from commands.sealed_answers import AnswerSeal
 from commands.submitting import submit
 from commands.writer import Writers
@@ -117,6 +118,7 @@ class Worker:
         self._watches: dict[str, CircuitWatch] = {}
         self._charged_until: dict[str, str] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._returns: dict[str, Rounds[Return, None]] = {}
         self.due_releases: DueReleases = no_releases
 
     async def run(self) -> None:
@@ -146,6 +148,7 @@ class Worker:
             if book not in self._log_grew:
                 self._log_grew[book], self._calls_due[book] = asyncio.Event(), asyncio.Event()
                 self._log_read[book] = asyncio.Event()
+                self._returns[book] = Rounds(partial(self._put_back, book))
                 self._watches[book] = CircuitWatch(self._pool, book, self._submit)
                 timers = (self._let_timers_run_out, self._release_funds, self._charge_interest)
                 for work in (self._follow, self._call, self._watch, *timers):
@@ -230,14 +233,19 @@ class Worker:
         """One call. Whatever goes wrong here is about this call alone, and its lease brings it back."""
         try:
             step, answer = await self._ask_and_record(book, held)
-            async with self._pool.connection() as connection:
-                await channel_calls.put_back(connection, book, held, step, answer)
+            await self._returns[book].ask(Return(held, step, answer))
         except _TROUBLE as trouble:
             logger.warning("the call %s of %s waits for the database: %s", held.call.id, book, trouble)
         except Exception:
             logger.exception("the call %s of %s failed", held.call.id, book)
         else:
-            self._calls_due[book].set()
+            if step.state != "done":
+                self._calls_due[book].set()
+
+    async def _put_back(self, book: str, returned: Sequence[Return]) -> Sequence[None]:
+        async with self._pool.connection() as connection:
+            await channel_calls.put_back(connection, book, returned)
+        return [None] * len(returned)
 
     async def _ask_and_record(self, book: str, held: Claim) -> tuple[Step, str]:
         call = held.call

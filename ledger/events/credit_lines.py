@@ -62,6 +62,7 @@ class CreditRepaid(Event, frozen=True, omit_defaults=True):
     principal: int = 0
     to_wallet: int = 0
     fee_payable: bool = False
+    channel_reference: str = ""
 
 
 class CreditLossProposed(Event, frozen=True, omit_defaults=True):

@@ -108,19 +108,74 @@ class DisputeLossReversed(Event, frozen=True, omit_defaults=True):
 
 
 class DisputeAccepted(Event, frozen=True, omit_defaults=True):
-    """The merchant does not answer the dispute: the payer may keep the money."""
+    """The merchant lets the payer keep the money. The channel is told so under the id `answer`.
+
+    Without an `answer` it was only recorded here: people told the channel.
+    """
 
     topic: ClassVar[str] = "disputes.accepted.v1"
 
     id: str
     stage: str
+    answer: str = ""
+    channel: str = ""
+    attempt: str = ""
+    reference: str = ""
 
 
 class DisputeChallenged(Event, frozen=True, omit_defaults=True):
-    """The merchant answers the dispute with evidence: texts by name."""
+    """The merchant answers the dispute with evidence: texts by name. The channel is sent them under the id `answer`.
+
+    Without an `answer` it was only recorded here: people told the channel.
+    """
 
     topic: ClassVar[str] = "disputes.challenged.v1"
 
     id: str
     stage: str
     evidence: dict[str, str]
+    answer: str = ""
+    channel: str = ""
+    attempt: str = ""
+    reference: str = ""
+
+
+class DisputeAnswerTaken(Event, frozen=True, omit_defaults=True):
+    """The channel has taken what the merchant answered; what its bank makes of it comes as a word on the dispute."""
+
+    topic: ClassVar[str] = "disputes.answer_taken.v1"
+
+    id: str
+    answer: str
+    channel_reference: str
+
+
+class DisputeAnswerDeclined(Event, frozen=True, omit_defaults=True):
+    """The channel does not take the answer, it came too late or is about what is decided: as if it was never given."""
+
+    topic: ClassVar[str] = "disputes.answer_declined.v1"
+
+    id: str
+    answer: str
+    group: str
+    channel_code: str
+    message: str = ""
+
+
+class DisputeAnswerNotSupported(Event, frozen=True, omit_defaults=True):
+    """The channel takes no answers from us: this one stands as it was recorded, and people tell the channel."""
+
+    topic: ClassVar[str] = "disputes.answer_not_supported.v1"
+
+    id: str
+    answer: str
+
+
+class DisputeAnswerUnanswered(Event, frozen=True, omit_defaults=True):
+    """The channel did not say whether it has taken the answer: unknown, and asked again until it is known."""
+
+    topic: ClassVar[str] = "disputes.answer_unanswered.v1"
+
+    id: str
+    answer: str
+    reason: str

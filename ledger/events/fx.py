@@ -50,8 +50,8 @@ class FxQuoteUsed(Event, frozen=True):
 class FxSettled(Event, frozen=True, omit_defaults=True):
     """The channel settled `amount` for `settled` of the merchant's currency, by its own rate.
 
-    `subject` is the payment, or with `back` a refund. `accrued_fee` was expected in the currency of the payment, and
-    `channel_fee` is what the channel kept in the merchant's.
+    `subject` is the payment, or with `back` a refund or a lost dispute. `accrued_fee` was expected in the currency of
+    the payment, and `channel_fee` is what the channel kept in the merchant's.
     """
 
     topic: ClassVar[str] = "fx.settled.v1"
@@ -67,6 +67,10 @@ class FxSettled(Event, frozen=True, omit_defaults=True):
     kept_fee: int = 0
     rate: str = ""
     reference: str = ""
+    batch: str = ""
+    """Of the channel's report; empty where it was told by hand."""
+    item: str = ""
+    """Which item of the channel's receivable it was; empty: what the subject had left there."""
 
 
 class FxRealized(Event, frozen=True, omit_defaults=True):

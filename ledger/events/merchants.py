@@ -66,4 +66,13 @@ class MerchantCreated(Event, frozen=True, omit_defaults=True):
     after_sale: AfterSaleTerms = AfterSaleTerms()
 
 
-MerchantEvent = MerchantCreated
+class PayerLettersSwitched(Event, frozen=True, omit_defaults=True):
+    """From here on the payers of this merchant are written to about what they paid and have back, or no more."""
+
+    topic: ClassVar[str] = "merchants.payer_letters_switched.v1"
+
+    merchant: str
+    to_payers: bool
+
+
+MerchantEvent = MerchantCreated | PayerLettersSwitched

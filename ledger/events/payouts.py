@@ -39,7 +39,8 @@ class Destination(msgspec.Struct, frozen=True):
 class PayoutCreated(Event, frozen=True, omit_defaults=True):
     """A payout was asked for; nothing has moved. `fee`, in minor units, is paid on top of the amount.
 
-    `source` says whose money it is and `party` who that is; `channel` was chosen `because`. `prefunded`: the channel
+    `source` says whose money it is and `party` who that is; `channel` was chosen `because`, out of the `candidates`, by
+    this version of the `rules`; `considered` says why each other one was not. `prefunded`: the channel
     pays out of a float of ours that it holds. `needs_approval`: somebody else than the maker has to agree.
     """
 
@@ -58,6 +59,9 @@ class PayoutCreated(Event, frozen=True, omit_defaults=True):
     because: str = ""
     reference: str | None = None
     metadata: dict[str, str] = {}
+    candidates: tuple[str, ...] = ()
+    considered: dict[str, str] = {}
+    rules: str = ""
 
 
 class PayoutApproved(Event, frozen=True, omit_defaults=True):
@@ -130,6 +134,17 @@ class PayoutDebited(Event, frozen=True, omit_defaults=True):
     bank_account: str
     amount: int
     currency: str
+    bank_line: str = ""
+    """The stream of that line; empty where somebody told it by hand."""
+
+
+class PayoutDebitUndone(Event, frozen=True, omit_defaults=True):
+    """The line of the bank's statement was about something else: the exact opposite, and it is in transit again."""
+
+    topic: ClassVar[str] = "payouts.debit_undone.v1"
+
+    debited: PayoutDebited
+    reason: str = ""
 
 
 class PayoutRejected(Event, frozen=True, omit_defaults=True):
@@ -166,6 +181,8 @@ class PayoutReturned(Event, frozen=True, omit_defaults=True):
     bank_account: str = ""
     channel_code: str = ""
     message: str = ""
+    bank_line: str = ""
+    """The stream of the line that showed it, where the bank's statement told of it first."""
 
 
 class PayoutGivenBack(Event, frozen=True, omit_defaults=True):
@@ -216,6 +233,7 @@ PayoutEvent = (
     | PayoutUnanswered
     | PayoutPaid
     | PayoutDebited
+    | PayoutDebitUndone
     | PayoutRejected
     | PayoutReturned
     | PayoutGivenBack

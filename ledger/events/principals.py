@@ -31,7 +31,7 @@ class PrincipalCreated(Event, frozen=True, omit_defaults=True):
 
 
 class PrincipalFunded(Event, frozen=True, omit_defaults=True):
-    """The principal put `amount` into our client money at `bank_account`."""
+    """The principal put `amount` into our client money at `bank_account`; `recovered` of it pays what it owed us."""
 
     topic: ClassVar[str] = "principals.funded.v1"
 
@@ -41,6 +41,7 @@ class PrincipalFunded(Event, frozen=True, omit_defaults=True):
     currency: str
     bank_account: str
     reference: str | None = None
+    recovered: int = 0
 
 
 PrincipalEvent = PrincipalCreated | PrincipalFunded

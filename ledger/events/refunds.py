@@ -21,6 +21,20 @@ class ExchangedBack(msgspec.Struct, frozen=True):
         return self.covered + self.short + self.from_available
 
 
+class FeeBack(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a merchant has a part of its fee back, in minor units of the `currency` that it is owed.
+
+    Where its refund was taken from: `to_debt` off what it owes us, `to_available`, and the rest to its pending sales;
+    all of it off its invoice where the fee was `invoiced`.
+    """
+
+    amount: int
+    currency: str
+    to_available: int = 0
+    to_debt: int = 0
+    invoiced: bool = False
+
+
 class RefundRequested(Event, frozen=True, omit_defaults=True):
     """We owe the payer `amount`: taken from the merchant, `short` of it as a debt of the merchant to us.
 
@@ -63,8 +77,9 @@ class RefundUnanswered(Event, frozen=True, omit_defaults=True):
 class RefundSucceeded(Event, frozen=True, omit_defaults=True):
     """The channel gave `amount` back to the payer; `to_wallet` more goes into the customer's wallet.
 
-    `fee_back` of what the merchant had paid for a payment with `product` goes back to it, by its terms;
-    `channel_fee_back` of what the channel had kept comes back from it, by the contract with it.
+    A part of the fee that the merchant had paid for a payment with `product` goes back to it, by its terms: `returned`,
+    or in older events `fee_back` to its pending sales. `channel_fee_back` of what the channel had kept comes back from
+    it, by the contract with it.
     """
 
     topic: ClassVar[str] = "refunds.succeeded.v1"
@@ -81,6 +96,7 @@ class RefundSucceeded(Event, frozen=True, omit_defaults=True):
     fee_back: int = 0
     channel_fee_back: int = 0
     fee_payable: bool = False
+    returned: FeeBack | None = None
 
 
 class RefundReturned(Event, frozen=True, omit_defaults=True):
@@ -109,6 +125,7 @@ class RefundPaidByBank(Event, frozen=True, omit_defaults=True):
     amount: int
     currency: str
     reference: str = ""
+    bank_line: str = ""
 
 
 class RefundFailed(Event, frozen=True, omit_defaults=True):
@@ -132,7 +149,10 @@ class RefundFailed(Event, frozen=True, omit_defaults=True):
 
 
 class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
-    """`amount` went from the merchant back to the customer's wallet, and `subsidy` back to us: final at once."""
+    """`amount` went from the merchant back to the customer's wallet, and `subsidy` back to us: final at once.
+
+    `returned`: what goes back to the merchant of its fee for a payment with `product`.
+    """
 
     topic: ClassVar[str] = "refunds.paid_to_wallet.v1"
 
@@ -146,12 +166,14 @@ class RefundPaidToWallet(Event, frozen=True, omit_defaults=True):
     reason: str
     from_available: int = 0
     subsidy: int = 0
+    product: str = ""
+    returned: FeeBack | None = None
 
 
 class RefundPaidToCredit(Event, frozen=True, omit_defaults=True):
     """`amount` of a purchase on credit went back: `principal` of it pays the debt, the rest goes into the wallet.
 
-    `subsidy` comes back to us.
+    `subsidy` comes back to us, and `returned` to the merchant of its fee for a payment with `product`.
     """
 
     topic: ClassVar[str] = "refunds.paid_to_credit.v1"
@@ -167,6 +189,8 @@ class RefundPaidToCredit(Event, frozen=True, omit_defaults=True):
     reason: str
     from_available: int = 0
     subsidy: int = 0
+    product: str = ""
+    returned: FeeBack | None = None
 
 
 class RefundUnapplied(Event, frozen=True, omit_defaults=True):

@@ -69,3 +69,12 @@ class PaymentReviewRejected(Event, frozen=True, omit_defaults=True):
     id: str
     note: str = ""
     by_deadline: bool = False
+
+
+class PaymentReviewWithdrawn(Event, frozen=True, omit_defaults=True):
+    """The payment was given up while it waited: there is nothing left to decide."""
+
+    topic: ClassVar[str] = "reviews.withdrawn.v1"
+
+    id: str
+    reason: str = ""

@@ -10,7 +10,10 @@ def endpoint_stream(endpoint: str) -> str:
 
 
 class WebhookEndpointCreated(Event, frozen=True, omit_defaults=True):
-    """From the next event on, events whose topics fit are told to `url`. `ordered`: strictly one after another."""
+    """From the next event on, events whose topics fit are told to `url`. `ordered`: strictly one after another.
+
+    `headers` are sent with every message; their values are sealed.
+    """
 
     topic: ClassVar[str] = "webhooks.endpoint_created.v1"
 
@@ -19,10 +22,14 @@ class WebhookEndpointCreated(Event, frozen=True, omit_defaults=True):
     topics: tuple[str, ...]
     description: str | None = None
     ordered: bool = False
+    headers: dict[str, str] = {}
 
 
 class WebhookEndpointChanged(Event, frozen=True, omit_defaults=True):
-    """Its address, its topics or its order are others from now on; all of them as they are now."""
+    """Its address, its topics or its order are others from now on; all of them as they are now.
+
+    Without `headers` those are the same as before.
+    """
 
     topic: ClassVar[str] = "webhooks.endpoint_changed.v1"
 
@@ -31,6 +38,7 @@ class WebhookEndpointChanged(Event, frozen=True, omit_defaults=True):
     topics: tuple[str, ...]
     description: str | None = None
     ordered: bool = False
+    headers: dict[str, str] | None = None
 
 
 class WebhookEndpointDisabled(Event, frozen=True, omit_defaults=True):

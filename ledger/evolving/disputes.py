@@ -1,22 +1,36 @@
 """Disputes: what the events of its disputes make of a payment."""
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from ledger.dispute import (
+    ACCEPT,
     ACCEPTED,
+    BY_HAND,
+    CHALLENGE,
     CHALLENGED,
+    DECLINED,
+    DELIVERED,
     LOST,
     MERCHANT,
     NONE,
+    PROCESSING,
     TAKEN,
+    UNKNOWN,
+    AnswerStatus,
     Dispute,
+    DisputeAnswer,
     DisputeWord,
     Evidence,
 )
 from ledger.events.disputes import (
     DisputeAccepted,
+    DisputeAnswerDeclined,
+    DisputeAnswerNotSupported,
+    DisputeAnswerTaken,
+    DisputeAnswerUnanswered,
     DisputeChallenged,
     DisputeContradicted,
     DisputeFundsReturned,
@@ -99,15 +113,64 @@ def loss_reversed(payment: Payment, event: DisputeLossReversed, recorded: Record
 
 
 def accepted(payment: Payment, event: DisputeAccepted, recorded: Recorded) -> Payment:
-    word = DisputeWord(event.stage, ACCEPTED, MERCHANT)
-    return _with_dispute(payment, event.id, recorded, lambda one: replace(one, words=(*one.words, word)))
+    def change(dispute: Dispute) -> Dispute:
+        return _with_answer(dispute, _answer(event, recorded))
+
+    return _with_dispute(payment, event.id, recorded, change)
 
 
 def challenged(payment: Payment, event: DisputeChallenged, recorded: Recorded) -> Payment:
     def change(dispute: Dispute) -> Dispute:
-        word, said = DisputeWord(event.stage, CHALLENGED, MERCHANT), Evidence(event.evidence, recorded.recorded_at)
-        words = dispute.words if word in dispute.words else (*dispute.words, word)
-        return replace(dispute, words=words, evidence=(*dispute.evidence, said))
+        said = Evidence(event.evidence, recorded.recorded_at)
+        return replace(_with_answer(dispute, _answer(event, recorded)), evidence=(*dispute.evidence, said))
+
+    return _with_dispute(payment, event.id, recorded, change)
+
+
+def _answer(event: DisputeAccepted | DisputeChallenged, recorded: Recorded) -> DisputeAnswer:
+    says: Literal["accept", "challenge"] = ACCEPT if isinstance(event, DisputeAccepted) else CHALLENGE
+    status: AnswerStatus = PROCESSING if event.answer else BY_HAND
+    return DisputeAnswer(event.answer, says, event.stage, recorded.recorded_at, status)
+
+
+def _word_of(answer: DisputeAnswer) -> DisputeWord:
+    return DisputeWord(answer.stage, ACCEPTED if answer.says == ACCEPT else CHALLENGED, MERCHANT)
+
+
+def _with_answer(dispute: Dispute, answer: DisputeAnswer) -> Dispute:
+    word = _word_of(answer)
+    words = dispute.words if word in dispute.words else (*dispute.words, word)
+    return replace(dispute, words=words, answers=(*dispute.answers, answer))
+
+
+def _with_fate(dispute: Dispute, name: str, **fate: Any) -> Dispute:
+    answers = tuple(replace(one, **fate) if one.id == name else one for one in dispute.answers)
+    return replace(dispute, answers=answers)
+
+
+def answer_taken(payment: Payment, event: DisputeAnswerTaken, recorded: Recorded) -> Payment:
+    return _with_dispute(payment, event.id, recorded, lambda one: _with_fate(one, event.answer, status=DELIVERED))
+
+
+def answer_by_hand(payment: Payment, event: DisputeAnswerNotSupported, recorded: Recorded) -> Payment:
+    return _with_dispute(payment, event.id, recorded, lambda one: _with_fate(one, event.answer, status=BY_HAND))
+
+
+def answer_unanswered(payment: Payment, event: DisputeAnswerUnanswered, recorded: Recorded) -> Payment:
+    return _with_dispute(payment, event.id, recorded, lambda one: _with_fate(one, event.answer, status=UNKNOWN))
+
+
+def answer_declined(payment: Payment, event: DisputeAnswerDeclined, recorded: Recorded) -> Payment:
+    def change(dispute: Dispute) -> Dispute:
+        said = dispute.answer(event.answer)
+        if said is None:
+            return dispute
+        left = _with_fate(dispute, event.answer, status=DECLINED, group=event.group, message=event.message)
+        word = _word_of(said)
+        # Another answer of the same kind may have been heard.
+        if any(one.status != DECLINED and _word_of(one) == word for one in left.answers):
+            return left
+        return replace(left, words=tuple(one for one in left.words if one != word))
 
     return _with_dispute(payment, event.id, recorded, change)
 
@@ -121,4 +184,8 @@ EVOLVERS: Evolvers = {
     DisputeLossReversed: loss_reversed,
     DisputeAccepted: accepted,
     DisputeChallenged: challenged,
+    DisputeAnswerTaken: answer_taken,
+    DisputeAnswerNotSupported: answer_by_hand,
+    DisputeAnswerUnanswered: answer_unanswered,
+    DisputeAnswerDeclined: answer_declined,
 }

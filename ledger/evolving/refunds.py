@@ -58,6 +58,7 @@ def paid_at_once(payment: Payment, event: RefundPaidToWallet | RefundPaidToCredi
         status=SUCCEEDED,
         from_available=event.from_available,
         subsidy=event.subsidy,
+        fee_back=0 if event.returned is None else event.returned.amount,
     )
     return replace(payment, refunds=(*payment.refunds, refund))
 
@@ -75,7 +76,7 @@ def succeeded(payment: Payment, event: RefundSucceeded, recorded: Recorded) -> P
             refund,
             status=SUCCEEDED,
             reference=event.channel_reference,
-            fee_back=event.fee_back,
+            fee_back=event.fee_back if event.returned is None else event.returned.amount,
             channel_fee_back=event.channel_fee_back,
         )
 

@@ -10,9 +10,10 @@ from ledger.events.reviews import (
     PaymentReviewApproved,
     PaymentReviewOpened,
     PaymentReviewRejected,
+    PaymentReviewWithdrawn,
 )
 from ledger.evolving.payments import Evolvers
-from ledger.payment import APPROVED, IN_REVIEW, OPEN, REJECTED, Challenge, Payment, Review
+from ledger.payment import APPROVED, IN_REVIEW, OPEN, REJECTED, WITHDRAWN, Challenge, Payment, Review
 
 
 def challenged(payment: Payment, event: PaymentChallenged, recorded: Recorded) -> Payment:
@@ -44,6 +45,10 @@ def review_rejected(payment: Payment, event: PaymentReviewRejected, recorded: Re
     return _decided(payment, REJECTED)
 
 
+def review_withdrawn(payment: Payment, event: PaymentReviewWithdrawn, recorded: Recorded) -> Payment:
+    return _decided(payment, WITHDRAWN)
+
+
 def _decided(payment: Payment, status: str) -> Payment:
     review = payment.review
     return payment if review is None else replace(payment, review=replace(review, status=status))
@@ -56,4 +61,5 @@ EVOLVERS: Evolvers = {
     PaymentReviewOpened: review_opened,
     PaymentReviewApproved: review_approved,
     PaymentReviewRejected: review_rejected,
+    PaymentReviewWithdrawn: review_withdrawn,
 }

@@ -13,6 +13,7 @@ from ledger.events.transfers import TransferPosted
 from ledger.journal import JournalEntry
 from ledger.posting_rules import (
     authorizations,
+    bank_lines,
     coins,
     credit_lines,
     disputes,
@@ -23,6 +24,7 @@ from ledger.posting_rules import (
     payouts,
     receipts,
     refunds,
+    settlements,
     top_ups,
     transfers,
     treasury,
@@ -45,7 +47,11 @@ _ENTRY_RULES = (
     | treasury.ENTRY_RULES
     | wallets.ENTRY_RULES
     | funds.ENTRY_RULES
+    | settlements.ENTRY_RULES
+    | bank_lines.ENTRY_RULES
 )
+# Every class of events that may move money.
+POSTING_EVENTS: frozenset[type] = frozenset(_ENTRY_RULES)
 
 
 def entry_for(event: Event) -> JournalEntry | None:

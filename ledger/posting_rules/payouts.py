@@ -5,6 +5,7 @@ from ledger.events.payouts import (
     CUSTOMER,
     PRINCIPAL,
     PayoutDebited,
+    PayoutDebitUndone,
     PayoutGivenBack,
     PayoutPaid,
     PayoutRejected,
@@ -13,7 +14,7 @@ from ledger.events.payouts import (
     PayoutReturnUnapplied,
     PayoutUnapplied,
 )
-from ledger.journal import JournalEntry, credit, debit, entry_of
+from ledger.journal import JournalEntry, Posting, credit, debit, entry_of, opposite
 from ledger.posting_rules.transfers import Rules
 
 # What the fee for a payout is earned with.
@@ -68,12 +69,21 @@ def paid(event: PayoutPaid) -> JournalEntry | None:
     )
 
 
-def debited(event: PayoutDebited) -> JournalEntry:
-    """D2."""
-    return entry_of(
+def _debit(event: PayoutDebited) -> tuple[Posting, Posting]:
+    return (
         debit(in_transit_account(event.source, event.party, event.currency), event.amount, event.currency),
         credit(chart.bank_client(event.bank_account, event.currency), event.amount, event.currency),
     )
+
+
+def debited(event: PayoutDebited) -> JournalEntry:
+    """D2."""
+    return entry_of(*_debit(event))
+
+
+def debit_undone(event: PayoutDebitUndone) -> JournalEntry | None:
+    """The exact opposite of D2."""
+    return entry_of(*opposite(_debit(event.debited))) if event.debited.amount else None
 
 
 def rejected(event: PayoutRejected) -> JournalEntry:
@@ -131,6 +141,7 @@ ENTRY_RULES: Rules = {
     PayoutReserved: reserved,
     PayoutPaid: paid,
     PayoutDebited: debited,
+    PayoutDebitUndone: debit_undone,
     PayoutRejected: rejected,
     PayoutReturned: returned,
     PayoutGivenBack: given_back,

@@ -11,6 +11,7 @@ from ledger.chart import (
     channel_receivable,
     credit_principal,
     fx_position,
+    invoiced_fees,
     merchant_available,
     merchant_fee,
     merchant_pending,
@@ -21,6 +22,7 @@ from ledger.chart import (
     wallet_available,
 )
 from ledger.events.refunds import (
+    FeeBack,
     RefundFailed,
     RefundPaidByBank,
     RefundPaidToCredit,
@@ -79,6 +81,25 @@ def requested(event: RefundRequested) -> JournalEntry:
     )
 
 
+def _fee_back(event: RefundSucceeded | RefundPaidToWallet | RefundPaidToCredit) -> tuple[Posting, ...]:
+    """B8: to where the refund was taken from, or off the invoice of A13."""
+    back = event.returned
+    if back is None and isinstance(event, RefundSucceeded):
+        back = FeeBack(event.fee_back, event.currency)
+    if back is None:
+        return ()
+    merchant, currency = event.merchant, back.currency
+    fee = debit(merchant_fee(event.product, currency), back.amount, currency)
+    if back.invoiced:
+        return (fee, credit(invoiced_fees(event.product, merchant, currency), back.amount, currency))
+    return (
+        fee,
+        credit(merchant_receivable(merchant, currency), back.to_debt, currency),
+        credit(merchant_available(merchant, currency), back.to_available, currency),
+        credit(merchant_pending(merchant, currency), back.amount - back.to_debt - back.to_available, currency),
+    )
+
+
 def succeeded(event: RefundSucceeded) -> JournalEntry:
     """B3: the channel will net it from a settlement. The wallet's part of a mixed payment is F5.
 
@@ -91,8 +112,7 @@ def succeeded(event: RefundSucceeded) -> JournalEntry:
         debit(refund_in_transit(event.merchant, event.currency), whole, event.currency),
         credit(channel_receivable(event.channel, event.currency), event.amount, event.currency),
         credit(wallet_available(event.customer or "", event.currency), event.to_wallet, event.currency),
-        debit(merchant_fee(event.product, event.currency), event.fee_back, event.currency),
-        credit(merchant_pending(event.merchant, event.currency), event.fee_back, event.currency),
+        *_fee_back(event),
         debit(kept_on, event.channel_fee_back, event.currency),
         credit(channel_fee(event.channel, event.currency), event.channel_fee_back, event.currency),
     )
@@ -126,7 +146,7 @@ def failed(event: RefundFailed) -> JournalEntry:
 def _paid_by_merchant(event: RefundPaidToWallet | RefundPaidToCredit) -> tuple[Posting, ...]:
     cost = event.amount + event.subsidy
     taken = _taken_from_merchant(event.merchant, cost, event.short, event.currency, event.from_available)
-    return (*taken, *_ours_again(event))
+    return (*taken, *_ours_again(event), *_fee_back(event))
 
 
 def paid_to_wallet(event: RefundPaidToWallet) -> JournalEntry:

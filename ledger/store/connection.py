@@ -2,6 +2,7 @@
 
 import select
 import time
+from functools import lru_cache
 from typing import Any, LiteralString
 from weakref import WeakKeyDictionary
 
@@ -9,6 +10,7 @@ import msgspec
 from psycopg import AsyncConnection, Connection, sql
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.store.arrays import register
 from ledger.store.schema import schema_of
 
 APPLICATION_ROLE = "ledger_app"
@@ -16,6 +18,7 @@ _STATEMENT_TIMEOUT_MS = 5_000
 _LOCK_TIMEOUT_MS = 2_000
 _IDLE_IN_TRANSACTION_MS = 10_000
 _ASKED_AGAIN_AFTER_S = 1.0
+_MOST_STATEMENTS_KEPT = 8_192
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -43,11 +46,15 @@ class Database(msgspec.Struct, frozen=True):
 
     def connect(self, *, autocommit: bool = True) -> Connection:
         """A connection of the application's role."""
-        return Connection.connect(self.conninfo, autocommit=autocommit, **self.connection_kwargs)
+        connection = Connection.connect(self.conninfo, autocommit=autocommit, **self.connection_kwargs)
+        register(connection)
+        return connection
 
     async def connect_async(self) -> AsyncConnection:
         """A connection of the application's role, for asynchronous use."""
-        return await AsyncConnection.connect(self.conninfo, autocommit=True, **self.connection_kwargs)
+        connection = await AsyncConnection.connect(self.conninfo, autocommit=True, **self.connection_kwargs)
+        register(connection)
+        return connection
 
     def owner(self) -> Connection:
         """A connection as the URL says, for migrations and rebuilds; no time limit on its statements."""
@@ -66,6 +73,7 @@ class Database(msgspec.Struct, frozen=True):
             reconnect_timeout=1.0,
             kwargs={**self.connection_kwargs, "autocommit": True},
             check=_check,
+            configure=_configure,
             open=False,
         )
 
@@ -89,6 +97,14 @@ async def _check(connection: AsyncConnection[Any]) -> None:
     _asked_at[connection] = now
 
 
-def in_book(statement: LiteralString, book: str) -> sql.Composed:
-    """The statement with `{schema}` filled in as the book's schema."""
-    return sql.SQL(statement).format(schema=sql.Identifier(schema_of(book)))
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    register(connection)
+
+
+@lru_cache(_MOST_STATEMENTS_KEPT)
+def in_book(statement: LiteralString, book: str) -> bytes:
+    """The statement with `{schema}` filled in as the book's schema.
+
+    As bytes, and kept, because psycopg would put a composed statement together at every use.
+    """
+    return sql.SQL(statement).format(schema=sql.Identifier(schema_of(book))).as_bytes()

@@ -13,6 +13,7 @@ from ledger.events.accounts import AccountOpened
 from ledger.events.event import Recorded
 from ledger.store import codec
 from ledger.store.append import recorded
+from ledger.store.arrays import Bigints, Texts
 from ledger.store.connection import in_book
 
 _STREAM: LiteralString = """
@@ -66,6 +67,12 @@ SELECT originator_id, originator_version, topic, state, notification_id, recorde
  WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
  ORDER BY notification_id
 """
+_NAMES: LiteralString = """
+SELECT originator_id FROM {schema}.events
+ WHERE originator_id > %s AND originator_id < %s AND originator_version = 1
+ ORDER BY originator_id
+ LIMIT %s
+"""
 _HEAD: LiteralString = "SELECT position, recorded_at FROM {schema}.log_head"
 _BOOKS: LiteralString = "SELECT name FROM ledger_control.books ORDER BY name"
 _CLOSED_PERIODS: LiteralString = "SELECT period FROM {schema}.closed_periods WHERE period > %s ORDER BY period LIMIT %s"
@@ -93,9 +100,16 @@ async def stream(connection: AsyncConnection[Any], book: str, name: str) -> list
 async def beyond(connection: AsyncConnection[Any], book: str, seen: Mapping[str, int]) -> dict[str, list[Recorded]]:
     """What streams hold beyond these versions, oldest first; a stream that holds nothing more is left out."""
     found: dict[str, list[Recorded]] = {}
-    for one in await _read(connection, _BEYOND, book, (list(seen), list(seen.values()))):
+    for one in await _read(connection, _BEYOND, book, (Texts(seen), Bigints(seen.values()))):
         found.setdefault(one.stream, []).append(one)
     return found
+
+
+async def names(connection: AsyncConnection[Any], book: str, prefix: str, *, after: str = "", limit: int) -> list[str]:
+    """At most `limit` streams whose names begin so, in the order of their names, behind one of them."""
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    cursor = await connection.execute(in_book(_NAMES, book), (after or prefix, end, limit))
+    return [name for (name,) in await cursor.fetchall()]
 
 
 async def event(connection: AsyncConnection[Any], book: str, stream_name: str, version: int) -> Recorded | None:
@@ -130,7 +144,7 @@ async def log_of(
     connection: AsyncConnection[Any], book: str, *, after: int, until: int, topics: Sequence[str]
 ) -> list[Recorded]:
     """The events of these topics behind one position and up to another, in order."""
-    return await _read(connection, _LOG_OF_TOPICS, book, (after, until, list(topics)))
+    return await _read(connection, _LOG_OF_TOPICS, book, (after, until, Texts(topics)))
 
 
 async def head(connection: AsyncConnection[Any], book: str) -> tuple[int, datetime]:

@@ -23,6 +23,7 @@ from commands.channels.channel import (
     Charged,
     ContractSigned,
     Declined,
+    DisputeAnswered,
     ErrandNotSupported,
     HttpReply,
     NotFound,
@@ -33,7 +34,9 @@ from commands.channels.channel import (
     Verdict,
 )
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -43,6 +46,7 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
     RefundCharge,
@@ -90,6 +94,8 @@ class TranslatorConformance(ABC):
         {Charged, Declined, Refunded, RefundDeclined, NotFound, Unknown}
     )
     cannot: ClassVar[frozenset[type[ChannelRequest]]] = frozenset()
+    takes_dispute_answers: ClassVar[bool] = False
+    """Whether a merchant's answers to disputes reach the channel this way; most have people tell them elsewhere."""
     by_nature: ClassVar[frozenset[type[ChannelRequest]]] = frozenset()
     """What carries no id of its own, since the channel does it once for what it is about: an order is closed once."""
     unbound: ClassVar[frozenset[type[Verdict]]] = frozenset()
@@ -118,7 +124,7 @@ class TranslatorConformance(ABC):
         )
 
     def successes(self) -> list[Recording]:
-        done = Charged | Authorized | Changed | Refunded | PaidOut | ContractSigned
+        done = Charged | Authorized | Changed | Refunded | PaidOut | ContractSigned | DisputeAnswered
         return [each for each in self.recordings if isinstance(each.verdict, done)]
 
     def requests(self) -> list[ChannelRequest]:
@@ -154,7 +160,8 @@ class TranslatorConformance(ABC):
 
     def test_what_the_channel_cannot_do_it_says(self) -> None:
         for request in EVERYTHING:
-            if type(request) in self.cannot:
+            untold = type(request) in DISPUTE_ANSWERS and not self.takes_dispute_answers
+            if untold or type(request) in self.cannot:
                 with pytest.raises(ErrandNotSupported):
                     self.channel.to_wire(request)
             else:
@@ -325,6 +332,9 @@ _OUR_ID: dict[type[ChannelRequest], tuple[str, str]] = {
     QueryRefund: ("refund_id", "refund_id"),
     QueryPayout: ("payout_id", "payout_id"),
     QueryContract: ("contract_id", "contract_id"),
+    AcceptDispute: ("answer_id", "dispute_reference"),
+    ChallengeDispute: ("answer_id", "dispute_reference"),
+    QueryDisputeAnswer: ("answer_id", "dispute_reference"),
 }
 EVERYTHING: tuple[ChannelRequest, ...] = (
     Charge("pay_1-1", 5, "EUR", "tok", "order", "mer_1"),
@@ -342,7 +352,11 @@ EVERYTHING: tuple[ChannelRequest, ...] = (
     QueryRefund("ref_1-1"),
     QueryPayout("po_1"),
     QueryContract("con_1"),
+    AcceptDispute("ans_1-1", "pay_1-1", "dp_1", "dispute"),
+    ChallengeDispute("ans_1-1", "pay_1-1", "dp_1", "dispute", {"delivery": "signed for"}),
+    QueryDisputeAnswer("ans_1-1", "pay_1-1", "dp_1"),
 )
+DISPUTE_ANSWERS: frozenset[type[ChannelRequest]] = frozenset({AcceptDispute, ChallengeDispute, QueryDisputeAnswer})
 
 
 def our_id(request: ChannelRequest) -> str:

@@ -92,7 +92,7 @@ class SimulatorProcess:
         settings = self.settings(channel=channel)
         return Registry([settings]).channel(settings.name)
 
-    def ask(self, *requests: ChannelRequest, read_ms: int = 1_000, channel: str | None = None) -> list[Verdict]:
+    def ask(self, *requests: ChannelRequest, read_ms: int = 10_000, channel: str | None = None) -> list[Verdict]:
         """All at once, over the dispatcher."""
         return ask(self.settings(read_ms, channel), requests)
 

@@ -275,6 +275,7 @@ TABLE: list[tuple[str, ChannelRequest, int, dict[str, object], Verdict]] = [
 
 class TestErrands(TranslatorConformance):
     channel = CHANNEL
+    takes_dispute_answers = True
     secret_words = (KEY.decode(), KEY.hex())
     kinds = frozenset(
         {

@@ -176,6 +176,7 @@ TABLE: list[tuple[str, ChannelRequest, int, dict[str, object], Verdict]] = [
 
 class TestTranslator(TranslatorConformance):
     channel = CHANNEL
+    takes_dispute_answers = True
     secret_words = (KEY.decode(), KEY.hex(), base64.b64encode(KEY).decode(), repr(KEY))
     recordings = tuple(
         Recording(name, request, status, json.dumps(body).encode(), verdict)

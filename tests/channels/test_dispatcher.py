@@ -37,6 +37,11 @@ CHARGE = a_charge("7", "tok_approved")
 # --- the simulator on a real port, misbehaving -----------------------------------------------------------------------
 
 
+def _patience_with(fault: str) -> int:
+    """In milliseconds. An answer that comes is waited for, however busy the machine is; one that does not is not."""
+    return 1_000 if fault.startswith("timeout") else 10_000
+
+
 @pytest.mark.parametrize(
     ("fault", "verdict", "then"),
     [
@@ -59,7 +64,7 @@ def test_every_fault_of_a_charge_has_its_verdict(
 ) -> None:
     simulator.set_faults({"match": {"operation": "charge"}, "fault": fault})
     charge = a_charge(fault.replace(":", "-"), "tok_approved")
-    (first,) = simulator.ask(charge)
+    (first,) = simulator.ask(charge, read_ms=_patience_with(fault))
     assert first == verdict if isinstance(verdict, Unknown) else isinstance(first, verdict)
     (second,) = simulator.ask(QueryCharge(charge.attempt_id))
     assert isinstance(second, then)
@@ -88,7 +93,7 @@ def test_every_fault_of_a_refund_has_its_verdict(
     assert isinstance(charged, Charged)
     simulator.set_faults({"match": {"operation": "refund"}, "fault": fault})
     refund = RefundCharge(f"ref_{fault}", charge.attempt_id, charged.channel_reference, 50, "EUR")
-    (first,) = simulator.ask(refund)
+    (first,) = simulator.ask(refund, read_ms=_patience_with(fault))
     (second,) = simulator.ask(QueryRefund(refund.refund_id))
     assert isinstance(first, verdict)
     assert isinstance(second, then)
@@ -99,7 +104,7 @@ def test_a_query_that_goes_wrong_says_nothing(simulator: SimulatorProcess, fault
     charge = a_charge(f"asked-{fault}", "tok_approved")
     simulator.ask(charge)
     simulator.set_faults({"match": {"operation": "query_charge"}, "fault": fault, "times": 1})
-    (first,) = simulator.ask(QueryCharge(charge.attempt_id))
+    (first,) = simulator.ask(QueryCharge(charge.attempt_id), read_ms=_patience_with(fault))
     (second,) = simulator.ask(QueryCharge(charge.attempt_id))
     assert isinstance(first, Unknown)
     assert isinstance(second, Charged)

@@ -72,7 +72,7 @@ def test_on_a_server_that_is_given_it_makes_a_database_of_its_own(
 ) -> None:
     """The worker works for every book in its database: next to others it would speak to channels in their name."""
     told = word.answer("demo", DATABASE_URL=may_make_databases, **place)
-    assert len(told["chapters"]) == 23
+    assert len(told["chapters"]) == 24
     assert databases(may_make_databases) == []
     assert left_behind(tmp_path) == []
 

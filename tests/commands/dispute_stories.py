@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands.channels.channel import DisputeMoved, RefundReturned
+from commands.channels.channel import DisputeMoved, RefundReturned, Verdict
+from commands.dispute_answers import RecordDisputeAnswer
 from commands.disputes import AcceptDispute, ChallengeDispute, RecordDisputeWord
 from commands.envelope import Command
 from commands.merchants import CreateMerchant
@@ -67,6 +68,11 @@ def accept(number: int = 1) -> AcceptDispute:
 
 def challenge(number: int = 1) -> ChallengeDispute:
     return ChallengeDispute(f"dis_1-{number}", EVIDENCE)
+
+
+def heard(verdict: Verdict, number: int = 1) -> RecordDisputeAnswer:
+    """The channel says what became of the n-th answer of the payment."""
+    return RecordDisputeAnswer(f"ans_1-{number}", CHANNEL, verdict)
 
 
 def shown(story: Story, number: int = 1) -> DisputeView:

@@ -1,7 +1,8 @@
 """The table of events: what each of them debits and credits, by number of account, as it was agreed.
 
 A row reads `debits | credits`, each of them `account symbol, …`. G gross, M our fee, T the tax on it, F the channel's
-fee, R refund, C chargeback, P payout, W a wallet's part; the others are told with the cases.
+fee and Fa what it kept, R refund, C chargeback, P payout, S what a batch pays, W a wallet's part; the others are told
+with the cases.
 """
 
 EVENT_TABLE: dict[str, str] = {
@@ -12,6 +13,10 @@ EVENT_TABLE: dict[str, str] = {
     "A5": "1110 G, 2110 M, 2110 T | 2110 G, 4010 M, 2410 T",
     "A6": "5010 F | 1110 F",
     "A6b": "5010 F | 2510 F",
+    "A7": "1120 G-Fa, 5010 Fa-F | 1110 G-F",
+    "A8": "5010 rf | 1120 rf",
+    "A9": "1130 r | 1120 r",
+    "A10": "1020 S-b, 5060 b | 1120 S",
     "A11": "2110 N, 2110 r | 2120 N, 2130 r",
     "A12": "1010 x | 1020 x",
     "A13": "1210 M, 1210 T | 4010 M, 2410 T",
@@ -20,6 +25,7 @@ EVENT_TABLE: dict[str, str] = {
     "B1": "2120 R | 2210 R",
     "B2": "2120 R-x, 1210 x | 2210 R",
     "B3": "2210 R | 1110 R",
+    "B4": "1110 R, 5010 rf | 1120 R, 1120 rf",
     "B5": "2210 R | 2120 R",
     "B6": "1110 R | 2210 R",
     "B7": "2210 R | 1020 R",
@@ -28,6 +34,7 @@ EVENT_TABLE: dict[str, str] = {
     "B10": "2110 G, 4010 M, 2410 T, 1110 F | 1110 G, 2110 M, 2110 T, 5010 F",
     "C1": "|",
     "C2": "1230 C, 5030 cf, 2120 C, 2120 df | 1110 C, 1110 cf, 2140 C, 4020 df",
+    "C2r": "1110 C, 1110 cf | 1120 C, 1120 cf",
     "C3": "1110 C, 2140 C | 1230 C, 2120 C",
     "C4": "2140 C | 1230 C",
     "C5": "5020 C, 2140 C | 1230 C, 2120 C",
@@ -69,27 +76,20 @@ EVENT_TABLE: dict[str, str] = {
     "J2": "2310 G, 2110 M | 2110 G, 4010 M",
     "J3": "2310 G | 2210 G",
     "J4": "1110 G | 2310 G",
+    "J5": "1020 x | 2910 x",
+    "J6": "1910 x | 1020 x",
     "K1": "1110 G | 2310 G",
     "K2": "2110 G, 4010 M, 2410 T, 1110 F | 1110 G, 2110 M, 2110 T, 5010 F",
+    "K3": "2110 d | 1110 d",
+    "K4": "5080 t | 1120 t",
+    "K5": "5090 t | 1110 t",
+    "K6": "1120 G-Fa, 1910 Fa-F | 1110 G-F",
 }
 
-# Rows that no event of a payment, a refund, a dispute, a payout, a wallet, a credit, a coin or an exchange causes.
-RECONCILIATION = "it is posted where a channel's report or the bank's statement is read"
+# Rows that no event posts.
 ELSEWHERE: dict[str, str] = {
-    "A7": RECONCILIATION,
-    "A8": RECONCILIATION,
-    "A9": RECONCILIATION,
-    "A10": RECONCILIATION,
-    "B4": RECONCILIATION,
-    "C2r": RECONCILIATION,
-    "J5": RECONCILIATION,
-    "J6": RECONCILIATION,
-    "K3": RECONCILIATION,
-    "K4": RECONCILIATION,
-    "K5": RECONCILIATION,
-    "K6": RECONCILIATION,
-    "K7": RECONCILIATION,
     "J7": "the core's reversal of any entry, which has its own tests",
+    "K7": "a row or a file that comes twice is a break, and moves nothing",
 }
 
 _NUMBERED = {"A": 15, "B": 10, "C": 7, "D": 4, "E": 6, "F": 8, "G": 5, "H": 6, "I": 3, "J": 7, "K": 7}

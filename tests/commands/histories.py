@@ -29,7 +29,7 @@ from ledger.events.authorizations import PaymentCapturedFromWallet
 from ledger.events.event import Recorded
 from ledger.events.merchants import FeeTerms
 from ledger.events.payments import PaymentCaptured, PaymentPaidFromWallet
-from ledger.events.refunds import RefundSucceeded
+from ledger.events.refunds import RefundPaidToWallet, RefundSucceeded
 from ledger.events.voids import PaymentRevoked
 from ledger.payment import FAILED_AFTER_SUCCESS, PROCESSING, REQUIRES_ACTION, UNKNOWN, Payment
 from ledger.payment_state import fold
@@ -250,8 +250,8 @@ class Watch:
             case PaymentRevoked():
                 self._captured -= event.amount
                 self._fees_taken -= event.fee
-            case RefundSucceeded():
-                self._fees_back += event.fee_back
+            case RefundSucceeded() | RefundPaidToWallet():
+                self._fees_back += 0 if event.returned is None else event.returned.amount
 
     def sum_of(self, *codes: str, currency: str = "EUR") -> int:
         """The debit balance of all accounts with these codes."""
@@ -270,7 +270,7 @@ class Watch:
             assert whole == 0, said
         # 3: each sub-ledger is its control account.
         assert -self.sum_of("2210") == sum(_on_its_way_back(payment) for payment in payments), said
-        disputed = sum(one.share.held for payment in payments for one in payment.disputes if one.money == TAKEN)
+        disputed = sum(one.share.borne for payment in payments for one in payment.disputes if one.money == TAKEN)
         assert self.sum_of("1230") == -self.sum_of("2140") == disputed, said
         held = [(payment, payment.authorization) for payment in payments]
         by_channel = sum(one.open for _, one in held if one is not None and one.channel is not None)

@@ -11,10 +11,13 @@ from commands.channels.channel import (
 from commands.contracts import (
     ResumeContract,
     SuspendContract,
+    TerminateContract,
 )
 from commands.customers import CreateCustomer
 from commands.merchants import CreateMerchant
 from commands.payments import CreatePayment
+from commands.reviews import ApproveReview
+from commands.risk_rules import ChangeRiskRules
 from commands.scheduled_payments import SendScheduledPayment
 from ledger.errors import (
     ContractLimitExceeded,
@@ -26,6 +29,7 @@ from ledger.errors import (
     MethodNotSupported,
     PaymentNotDue,
     Refusal,
+    ReviewNotOpen,
     ScheduleInPast,
     ScheduleNotSupported,
 )
@@ -38,6 +42,7 @@ from ledger.events.contracts import (
 )
 from ledger.events.merchants import FeeTerms
 from ledger.events.payments import Method, PaymentAttemptInitiated
+from ledger.events.risk import RiskPolicy, RiskRule
 from tests.commands.contract_stories import (
     active,
     charge,
@@ -63,6 +68,15 @@ def test_a_charge_goes_to_the_channel_under_the_agreement() -> None:
     assert [(i.channel, i.contract, i.method, i.token) for i in intents] == [(CHANNEL, "agr_1", "card", "tok_sms")]
     story.given(outcome(charged(3_000)))
     assert (status_of(story), counted(story)) == ("succeeded", {"pay_1": "confirmed"})
+
+
+def test_a_contract_that_ends_leaves_no_review_of_what_is_queued_under_it() -> None:
+    story = active().given(ChangeRiskRules((RiskRule("all", "true", "review"),), RiskPolicy(four_eyes=False)))
+    story.given(charge())
+    assert status_of(story) == "in_review"
+    story.given(TerminateContract("con_1", "moved"))
+    assert (status_of(story), counted(story)) == ("canceled", {"pay_1": "released"})
+    story.when(ApproveReview("rev_1-1")).refused(ReviewNotOpen, review_status="withdrawn")
 
 
 def test_what_is_not_paid_does_not_count() -> None:

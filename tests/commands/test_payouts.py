@@ -84,7 +84,12 @@ def test_a_payout_is_set_aside_before_anything_is_sent() -> None:
             50,
             BANK_PAYER,
             BANK,
-            because="the only channel that pays from our bank",
+            because="the only channel for bank_account",
+            candidates=(BANK_PAYER,),
+            considered={
+                FLOAT_PAYER: "pays out of a float",
+                "instant_payouts": "neither the rules nor the list of channels name it",
+            },
         ),
         RESERVED,
     )

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from commands.authorizations import CapturePayment
-from commands.cancellations import ExpirePayment
+from commands.cancellations import CancelPayment, ExpirePayment
 from commands.challenges import Codes
 from commands.channels.channel import Authorized
 from commands.confirmations import ConfirmPayment
@@ -34,6 +34,7 @@ from ledger.events.payments import (
     Method,
     PaymentActionRequired,
     PaymentAttemptInitiated,
+    PaymentCanceled,
     PaymentCreated,
     PaymentExpired,
     PaymentRejected,
@@ -47,6 +48,7 @@ from ledger.events.reviews import (
     PaymentReviewApproved,
     PaymentReviewOpened,
     PaymentReviewRejected,
+    PaymentReviewWithdrawn,
 )
 from ledger.events.risk import RiskListed, RiskPolicy, RiskRule, RiskUnlisted
 from ledger.events.voids import VoidRequested
@@ -221,6 +223,18 @@ def test_rejected_it_is_over() -> None:
 
 def test_whoever_created_a_payment_does_not_approve_it() -> None:
     reviewed().when(ApproveReview("rev_1-1")).refused(SelfApproval, review="rev_1-1")
+
+
+def test_a_payment_in_review_is_canceled_and_nothing_is_left_to_decide() -> None:
+    told = reviewed(policy=TRUSTING)
+    outcome = told.when(CancelPayment("pay_1", "the order was changed")).answered(200, status="canceled", attempts=[])
+    outcome.then(
+        PaymentReviewWithdrawn("rev_1-1", "the order was changed"),
+        PaymentCanceled("the order was changed", "cancelled_by_user"),
+    )
+    for decision in (ApproveReview("rev_1-1"), RejectReview("rev_1-1")):
+        told.when(decision).refused(ReviewNotOpen, review_status="withdrawn")
+    told.given(DEADLINE).when(CloseOverdueReview("rev_1-1")).refused(ReviewNotDue)
 
 
 @pytest.mark.parametrize("decision", [ApproveReview("rev_1-1"), RejectReview("rev_1-1")])

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from commands.notifying import OneTimeCode, masked
 from commands.policies.country_middles import MIDDLES
 from commands.policies.risk import SignalValue
 from commands.policies.travel import NOT_KNOWN, distance_km, speed_kmh
-from commands.risk_signals import Question, RiskSignals, Visit, answered, in_time
+from commands.risk_signals import Past, Question, RiskSignals, Visit, answered, in_time
 from ledger.events.payments import Method
 from ledger.risk_keys import Place, keys_of, place_of
 
@@ -26,22 +25,6 @@ CARD = Method("card", "tok_visa")
 
 def question(*names: str, customer: str | None = "ann", **client: str) -> Question:
     return Question(frozenset(names), customer, CARD, 6_000, "EUR", client)
-
-
-class Memory:
-    """Remembers what a test says."""
-
-    def __init__(self, counted: int = 7, median: int = 2_000, last: Visit | None = None) -> None:
-        self.counted, self.typical, self.last = counted, median, last
-
-    async def counts(self, keys: Mapping[str, str], names: frozenset[str], currency: str) -> dict[str, int]:
-        return dict.fromkeys(names, self.counted)
-
-    async def median(self, customer: str, currency: str) -> int:
-        return self.typical
-
-    async def last_visit(self, customer: str) -> Visit | None:
-        return self.last
 
 
 @pytest.mark.parametrize(
@@ -66,15 +49,19 @@ class Memory:
 def test_only_what_the_payment_has_is_asked_about(
     asked: Question, certain: dict[str, SignalValue], needs_the_present: bool
 ) -> None:
-    assert asked.certain() == certain
+    assert asked.certain == certain
     assert asked.asked == asked.names - certain.keys()
     assert asked.needs_the_present == needs_the_present
 
 
 def test_every_name_that_is_asked_gets_its_value() -> None:
     names = ("card_declines_24h", "customer_disputes", "customer_median", "amount_ratio", "distance_km", "speed_kmh")
-    memory = Memory(last=Visit(SYDNEY, NOON - timedelta(hours=2)))
-    values = asyncio.run(answered(question(*names, **HERE), memory, NOON))
+    asked = question(*names, **HERE)
+    assert asked.counted == {"card_declines_24h", "customer_disputes"}
+    assert asked.asks_for_median
+    assert asked.asks_for_last_visit
+    past = Past(dict.fromkeys(asked.counted, 7), 2_000, Visit(SYDNEY, NOON - timedelta(hours=2)))
+    values = answered(asked, past, NOON)
     assert values == {
         "card_declines_24h": 7,
         "customer_disputes": 7,
@@ -83,7 +70,7 @@ def test_every_name_that_is_asked_gets_its_value() -> None:
         "distance_km": 16_094,
         "speed_kmh": 8_047,
     }
-    first_time = asyncio.run(answered(question(*names, **HERE), Memory(median=0), NOON))
+    first_time = answered(asked, Past(past.counts), NOON)
     assert first_time["amount_ratio"] == 0
     assert (first_time["distance_km"], first_time["speed_kmh"]) == (NOT_KNOWN, NOT_KNOWN)
 

@@ -21,7 +21,7 @@ from ledger.events.event import Event, Recorded
 from ledger.events.payments import PaymentCaptured, PaymentCreated, PaymentReceiptUnapplied
 from ledger.events.payouts import PayoutPaid, PayoutReturned, PayoutReturnUnapplied, PayoutUnapplied
 from ledger.events.receipts import ReceiptReturned, ReceiptReturnFailed
-from ledger.events.refunds import RefundSucceeded, RefundUnapplied
+from ledger.events.refunds import RefundReturned, RefundSucceeded, RefundUnapplied
 from ledger.events.repayments import RepaymentReceiptUnapplied, RepaymentRequested, RepaymentSucceeded
 from ledger.events.top_ups import TopUpReceiptUnapplied, TopUpRequested, TopUpSucceeded
 from ledger.events.voids import PaymentRevoked
@@ -114,6 +114,8 @@ def _move_of(stream: str, event: Event, channels: Mapping[str, str]) -> Iterator
         case RepaymentSucceeded():
             yield Moved(channels[event.id], stream, "in", event.amount, event.currency)
         case RepaymentReceiptUnapplied():
+            yield Moved(event.channel, stream, "in", event.amount, event.currency)
+        case RefundReturned():
             yield Moved(event.channel, stream, "in", event.amount, event.currency)
         case ReceiptReturnFailed() if event.bounced:
             yield Moved(event.channel, stream, "in", event.amount, event.currency)

@@ -34,7 +34,7 @@ from tests.journeys.service import Service
 
 CURRENCIES = ("EUR", "USD", "JPY")
 # A part of the faults looks like trouble of the channel, and no circuit shall end the day.
-_RULES = {
+RULES = {
     "rules": [
         {
             "name": "large ones",
@@ -85,10 +85,16 @@ class Report:
 
 def run(service: Service, sizes: Sizes, told: Told = lambda part, done, total: None) -> Report:
     """All of it in a book of its own, on a service whose channels nobody else uses."""
-    return _Campaign(service, sizes, told).run()
+    return Campaign(service, sizes, told).run()
 
 
-class _Campaign:
+class Campaign:
+    """The parts of it, one after another; others live through other days by them."""
+
+    channels: tuple[str, ...] = (*CARDS, *OTHERS)
+    rules = RULES
+    terms: dict[str, Any] = {}
+
     def __init__(self, service: Service, sizes: Sizes, told: Told) -> None:
         self._service, self._sizes, self._told = service, sizes, told
         self._book = service.new_book()
@@ -128,20 +134,20 @@ class _Campaign:
     def _open(self) -> None:
         for currency, shop in self._shopper.shops.items():
             fee = {"percent_bps": 200, "fixed": 10}
-            body = {"id": shop, "name": "Shop", "fee": fee, "settlement_currency": currency}
+            body = {"id": shop, "name": "Shop", "fee": fee, "settlement_currency": currency, **self.terms}
             self._caller.post("/merchants", body).done()
         key = {"idempotency-key": fresh("rules")}
-        self._caller.send("PUT", "/routing/rules", json=_RULES, headers=key).done(200)
+        self._caller.send("PUT", "/routing/rules", json=self.rules, headers=key).done(200)
 
     def _plan(self, of: Callable[[str], list[dict[str, Any]]]) -> None:
-        for channel in (*CARDS, *OTHERS):
+        for channel in self.channels:
             plan = {"seed": self._sizes.seed, "rules": of(channel)}
             answer = self._operator.put(f"/{channel}/faults", json=plan)
             assert answer.status_code == 200, answer.text
 
     def _faults_fired(self) -> None:
         fired: Counter[str] = Counter()
-        for channel in (*CARDS, *OTHERS):
+        for channel in self.channels:
             for counted in self._operator.get(f"/{channel}/faults").json()["rules"]:
                 fired[counted["rule"]["fault"]] += counted["fired"]
         self.report.faults = dict(sorted(fired.items()))
@@ -183,7 +189,7 @@ class _Campaign:
         waiting = {name for name, status in _statuses(log).items() if status == REQUIRES_ACTION}
         asked = {
             charge["id"]
-            for channel in (*CARDS, *OTHERS)
+            for channel in self.channels
             for charge in self._operator.get(f"/{channel}/books").json()["charges"]
             if charge["status"] == "action_required" and stream_of(charge["id"]) in waiting
         }
@@ -191,7 +197,7 @@ class _Campaign:
 
     def _owed(self) -> int:
         """Messages that the channels have still to deliver."""
-        return sum(self._operator.get(f"/{channel}/callbacks").json()["owed"] for channel in (*CARDS, *OTHERS))
+        return sum(self._operator.get(f"/{channel}/callbacks").json()["owed"] for channel in self.channels)
 
     # --- the verdict
 

@@ -31,22 +31,29 @@ _NOT_NOW = {
 def patiently(send: Callable[[], Reply]) -> Reply:
     """Send it again, with its key, while the service says that it cannot answer right now."""
     deadline = time.monotonic() + _PATIENCE_WITH_THE_SERVICE_S
-    while (reply := send()).status == 503 and time.monotonic() < deadline:
+    while _says_not_now(reply := send()) and time.monotonic() < deadline:
         time.sleep(0.5)
     return reply
 
 
+def _says_not_now(reply: Reply) -> bool:
+    return reply.status == 503 or (reply.status == 409 and reply.body["code"] == "idempotency_in_progress")
+
+
 class Shopper:
     """Orders at every server of the service, for one merchant of each currency."""
+
+    currencies: Mapping[str, str] = {"by bank": "EUR", "on a phone's bill": "EUR"}
+    """Of ways that are open to one currency only."""
 
     def __init__(self, operator: httpx2.Client, callers: Sequence[Caller], shops: Mapping[str, str]) -> None:
         """`operator` speaks to the simulator, for payers and for time."""
         self.shops = shops
         self._callers, self._operator = callers, operator
         # The way of an order, and how often of a hundred it is taken.
-        self._ways: dict[str, tuple[int, Callable[[_Order], None]]] = {
+        self._ways: dict[str, tuple[int, Callable[[Order], None]]] = {
             "taken": (22, lambda order: None),
-            "taken and given back": (16, _give_back),
+            "taken and given back": (16, give_back),
             "held and captured": (9, _capture),
             "held and captured in parts": (7, _capture_in_parts),
             "held and let go": (4, _cancel),
@@ -63,8 +70,7 @@ class Shopper:
         """One order, as far as it gets; the way it took."""
         names = list(self._ways)
         (way,) = chance.choices(names, [self._ways[name][0] for name in names])
-        if way in ("by bank", "on a phone's bill"):
-            currency = "EUR"
+        currency = self.currencies.get(way, currency)
         body = self._body(number, chance, currency, way)
         by = [chance.choice(self._callers)]
         if chance.random() < 0.1:
@@ -73,7 +79,7 @@ class Shopper:
         reply, *others = at_once(*(partial(patiently, partial(one.post, "/payments", body, key=key)) for one in by))
         assert reply.status in (201, 202), (way, reply.status, reply.raw[:1_000])
         assert all((other.status, other.raw) == (reply.status, reply.raw) for other in others), (reply, others)
-        self._ways[way][1](_Order(reply.body["id"], body, by[0], chance, self._operator))
+        self._ways[way][1](Order(reply.body["id"], body, by[0], chance, self._operator))
         return way
 
     def _body(self, number: int, chance: random.Random, currency: str, way: str) -> Json:
@@ -98,12 +104,12 @@ class Shopper:
         return body
 
 
-class _Order:
+class Order:
     """One payment, and what can be done with it."""
 
     def __init__(self, name: str, body: Json, caller: Caller, chance: random.Random, operator: httpx2.Client) -> None:
         self.name, self.body, self.chance = name, body, chance
-        self._caller, self._operator = caller, operator
+        self.caller, self.operator = caller, operator
 
     @property
     def amount(self) -> int:
@@ -113,7 +119,7 @@ class _Order:
         """What is shown once nothing of it is processing, or when patience ends."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
-            shown: Json = patiently(partial(self._caller.get, f"/payments/{self.name}")).done(200)
+            shown: Json = patiently(partial(self.caller.get, f"/payments/{self.name}")).done(200)
             parts = (shown, *shown["captures"])
             if all(part["status"] != "processing" for part in parts) or time.monotonic() > deadline:
                 return shown
@@ -121,7 +127,7 @@ class _Order:
 
     def ask(self, what: str, **asked: Any) -> Reply:
         """A request about it, which may come too late or too early."""
-        reply = patiently(partial(self._caller.post, f"/payments/{self.name}/{what}", asked, key=fresh("key")))
+        reply = patiently(partial(self.caller.post, f"/payments/{self.name}/{what}", asked, key=fresh("key")))
         assert reply.status in (200, 201, 202) or reply.body["code"] in _NOT_NOW, (
             what,
             reply.status,
@@ -131,11 +137,11 @@ class _Order:
 
     def at_the_channel(self, does: str, attempt: str) -> None:
         """What the payer, or time, does there; the channel may not know of it, or not be waiting for it any more."""
-        answer = self._operator.post(f"/control/charges/{attempt}/{does}")
+        answer = self.operator.post(f"/control/charges/{attempt}/{does}")
         assert answer.status_code in (200, 404, 409, 422), answer.text
 
 
-def _give_back(order: _Order) -> None:
+def give_back(order: Order) -> None:
     if order.chance.random() < 0.5:
         order.known()  # Else as soon as possible: perhaps before it is known.
     if order.chance.random() < 0.3:
@@ -146,12 +152,12 @@ def _give_back(order: _Order) -> None:
         order.ask("refunds", amount=amount, reason="came broken")
 
 
-def _capture(order: _Order) -> None:
+def _capture(order: Order) -> None:
     order.known()
     at_once(*[partial(order.ask, "capture")] * order.chance.choice([1, 1, 2]))
 
 
-def _capture_in_parts(order: _Order) -> None:
+def _capture_in_parts(order: Order) -> None:
     order.known()
     if order.chance.random() < 0.3:
         order.ask("increment", amount=order.amount // 4)
@@ -170,25 +176,25 @@ def _capture_in_parts(order: _Order) -> None:
             pass  # Half of it stays held.
 
 
-def _cancel(order: _Order) -> None:
+def _cancel(order: Order) -> None:
     if order.chance.random() < 0.7:
         order.known()
     order.ask("cancel")
 
 
-def _capture_and_revoke(order: _Order) -> None:
+def _capture_and_revoke(order: Order) -> None:
     order.known()
     order.ask("capture")
     order.known()
     _revoke(order)
 
 
-def _revoke(order: _Order) -> None:
+def _revoke(order: Order) -> None:
     order.known()
     order.ask("revoke", reason="changed")
 
 
-def _at_the_page(order: _Order) -> None:
+def _at_the_page(order: Order) -> None:
     """Approves, refuses, is too late, comes while the order is given up, or goes away."""
     shown = order.known()
     if shown["status"] != "requires_action":
@@ -211,7 +217,7 @@ def _at_the_page(order: _Order) -> None:
             pass  # Gone, and nobody has given it up yet.
 
 
-def _tell_the_code(order: _Order) -> None:
+def _tell_the_code(order: Order) -> None:
     if order.known()["status"] != "requires_action":
         return
     if order.chance.random() < 0.15:
@@ -222,7 +228,7 @@ def _tell_the_code(order: _Order) -> None:
     order.ask("confirm", answer=CODE)
 
 
-def _late_success(order: _Order) -> None:
+def _late_success(order: Order) -> None:
     """Declined by both channels, or by one: and then one of them, or each, has taken the money after all."""
     shown = order.known()
     attempts = [attempt["id"] for attempt in shown["attempts"]]

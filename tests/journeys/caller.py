@@ -121,6 +121,16 @@ class Caller:
             self.position = max(self.position, reply.position)
         return reply
 
+    def insist(self, path: str, body: Any, *, key: str | None = None) -> Reply:
+        """A write that comes again as it is told to, while an equal one is still running."""
+        key, deadline = key or fresh("key"), time.monotonic() + _PATIENCE_S
+        while True:
+            reply = self.post(path, body, key=key)
+            runs = reply.status == 409 and reply.body["code"] == "idempotency_in_progress"
+            if not runs or time.monotonic() > deadline:
+                return reply
+            time.sleep(int(reply.headers["retry-after"]))
+
     def get(self, path: str, **params: str | int) -> Reply:
         """A read of everything that this caller was told of; asks again while a view is behind."""
         deadline = time.monotonic() + _PATIENCE_S

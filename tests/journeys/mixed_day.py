@@ -221,7 +221,7 @@ class _Day:
         """Ask for it, or ask two servers with one key at the same moment."""
         key = fresh("key")
         by = [caller, self._callers[-1]] if twice else [caller]
-        reply, *others = at_once(*[partial(one.post, "/payments", order, key=key) for one in by])
+        reply, *others = at_once(*[partial(one.insist, "/payments", order, key=key) for one in by])
         assert all((other.status, other.raw) == (reply.status, reply.raw) for other in others), (reply, others)
         if reply.status == 409:
             reply.refused(409, "insufficient_funds")

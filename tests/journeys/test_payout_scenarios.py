@@ -78,6 +78,42 @@ def test_p66_row_101_row_102_a_large_payout_is_fulfilled_once_a_second_person_ag
     assert balance(caller, merchant)["available"] == 200_000 - 50_051
 
 
+def test_p66_a_payout_is_routed_by_the_rules_and_says_by_which(service: Service) -> None:
+    own = service.caller(service.new_book())
+    merchant = merchant_with(own, 100_000)
+    rule = {
+        "name": "urgent",
+        "when": "product == 'payout' && method == 'bank_account' && metadata.speed == 'instant'",
+        "then": {"type": "priority", "channels": ["instant_payouts"]},
+    }
+    rules = own.send("PUT", "/routing/rules", json={"rules": [rule]}).done(200)
+    assert rules["warnings"] == []
+    asked = {"merchant": merchant, "amount": 6_000, "currency": "EUR", "destination": BANK}
+    usual = own.post("/payouts", asked).done(202)
+    assert (usual["channel"], usual["routing"]["because"]) == ("card_simulator", "the only channel for bank_account")
+    urgent = own.post("/payouts", {**asked, "metadata": {"speed": "instant"}}).done(202)
+    assert urgent["routing"] == {
+        "channel": "instant_payouts",
+        "because": "the rule urgent: the first of its list",
+        "candidates": ["instant_payouts", "card_simulator"],
+        "rules": rules["version"],
+        "considered": {
+            "card_simulator": "stands at place 2 of 2",
+            "card_simulator_b": "pays out of a float",
+        },
+    }
+    becomes(service, own, f"/payouts/{urgent['id']}", "paid")
+    assert [one["amount"] for one in payouts_at_the_channel(service, urgent["id"], "instant_payouts")] == [6_000]
+    assert payouts_at_the_channel(service, urgent["id"]) == []
+    # The decision stands in the log as it was taken, and a rehearsal takes the same one.
+    events = own.get("/events", topic="payouts.created.v1").done(200)["data"]
+    chosen = {one["data"]["id"]: (one["data"]["channel"], one["data"]["rules"]) for one in events}
+    assert chosen[urgent["id"]] == ("instant_payouts", rules["version"])
+    charge = {"product": "payout", "method": "bank_account", "amount": 6_000, "currency": "EUR", "merchant": merchant}
+    rehearsed = own.send("POST", "/routing/evaluate", json={**charge, "metadata": {"speed": "instant"}}).done(200)
+    assert (rehearsed["channel"], rehearsed["rule"]) == ("instant_payouts", "urgent")
+
+
 def test_p66_what_makes_no_payout_is_named_and_moves_nothing(caller: Caller) -> None:
     merchant = merchant_with(caller, 1_000)
     before = balance(caller, merchant)

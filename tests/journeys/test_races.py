@@ -62,13 +62,48 @@ def test_c7_row_78_fifty_requests_with_one_key_have_one_effect(
 def test_p76_c7_fifty_payments_with_one_key_are_one_payment(
     service: Service, both: tuple[Caller, Caller], merchant: str, servers: int
 ) -> None:
-    """Also by card: the first answer waits for the channel, and all the others are equal to it."""
+    """Also by card: the first answer waits for the channel, and all the others are equal to it.
+
+    Where the machine is so busy that one is told to come again, it comes again.
+    """
     order, key = payment(merchant), fresh("key")
     charged = service.charges()
-    replies = through_all(both[:servers], 50, lambda one: one.post("/payments", order, key=key))
+
+    def pay(one: Caller) -> Reply:
+        while (reply := one.post("/payments", order, key=key)).status == 409:
+            assert reply.refused(409, "idempotency_in_progress")["retryable"]
+        return reply
+
+    replies = through_all(both[:servers], 50, pay)
     assert len({(reply.status, reply.raw) for reply in replies}) == 1
     assert service.charges() == charged + 1
     both[0].post("/payments", {**order, "amount": 1}, key=key).refused(422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_p76_row_78_a_key_that_is_in_progress_is_a_409_and_then_the_one_answer(
+    service: Service, home: str, both: tuple[Caller, Caller], merchant: str, servers: int
+) -> None:
+    """Nobody asks the channel: the first request waits for it for longer than any other waits for the first."""
+    first, second = both[0], both[servers - 1]
+    order, key = payment(merchant), fresh("key")
+    head, charged = service.head(home), service.charges()
+
+    def afterwards() -> Reply:
+        service.wait_until(lambda: service.head(home) > head)
+        return second.post("/payments", order, key=key)
+
+    with service.without_worker():
+        answer, meanwhile = at_once(partial(first.post, "/payments", order, key=key), afterwards)
+        answer.done(202)
+        assert meanwhile.refused(409, "idempotency_in_progress")["retryable"]
+        assert meanwhile.headers["retry-after"] == "1"
+        again = second.post("/payments", order, key=key)
+        assert (again.status, again.raw, again.is_replay) == (202, answer.raw, True)
+        # Another request with the key is told so, in progress or not.
+        second.post("/payments", {**order, "amount": 1}, key=key).refused(422, "idempotency_key_reused")
+    service.wait_until(lambda: second.get(f"/payments/{answer.body['id']}").body["status"] == "succeeded")
+    assert service.charges() == charged + 1
 
 
 @pytest.mark.parametrize("servers", [1, 2])

@@ -68,7 +68,8 @@ def test_p72_a_payer_confirms_with_the_code_from_his_mail(shop: Shop, mails: Mai
     assert shop.caller.get(f"/payments/{payment['id']}").done(200)["status"] == "requires_action"
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
     assert confirmed(shop, payment, wrong)["status"] == "requires_action"
-    assert confirmed(shop, payment, code)["status"] == "succeeded"
+    confirmed(shop, payment, code)
+    shop.service.wait_until(lambda: shop.caller.get(f"/payments/{payment['id']}").body["status"] == "succeeded")
     assert len([one for one in mails.received if one.to == ("ann@example.org",)]) == 1
     assert f'"{code}"' not in json.dumps(shop.events_of(payment["id"]))
 
@@ -79,5 +80,6 @@ def test_p72_a_payer_confirms_with_the_code_from_his_telephone(shop: Shop, texts
     (text,) = found(lambda: [one for one in texts.received if one["to"] == "+49405550172"])
     (code,) = _CODE.findall(text["message"])
     assert text["message"].startswith(f"{code} is your code for paying 60.00 EUR to Shop.")
-    assert confirmed(shop, payment, code)["status"] == "succeeded"
+    confirmed(shop, payment, code)
+    shop.service.wait_until(lambda: shop.caller.get(f"/payments/{payment['id']}").body["status"] == "succeeded")
     shop.service.wait_until(lambda: is_forgotten(shop, payment))

@@ -65,7 +65,9 @@ class Operation:
         """A body that is right in its form."""
         if "requestBody" not in self.described:
             return None
-        content = self.described["requestBody"]["content"]["application/json"]
+        content = self.described["requestBody"]["content"].get("application/json")
+        if content is None:  # A file: no JSON goes there.
+            return None
         name = content["schema"].get("$ref", "").rpartition("/")[2]
         return DOCUMENT["components"]["schemas"][name]["examples"][0] if name else content["example"]
 

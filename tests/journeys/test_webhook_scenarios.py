@@ -144,6 +144,55 @@ def test_the_secret_is_in_the_answer_again_and_in_no_event(own: Caller, receiver
     assert "whsec_" not in log
 
 
+def test_p79_an_endpoint_finds_its_own_headers_on_every_message_and_nobody_else_reads_them(
+    own: Caller, receiver: Receiver
+) -> None:
+    key = "open-sesame-" + fresh("gate")
+    headers = {"X-Gate-Key": key, "Authorization": f"Bearer {key}"}
+    endpoint = endpoint_at(own, receiver, "customers.*", headers=headers)
+    path = f"/webhook-endpoints/{endpoint['id']}"
+    assert endpoint["headers"] == ["x-gate-key", "authorization"]
+    own.post("/customers", {"name": "Ann"}).done()
+    (first,) = receiver.wait_until(lambda all_: len(all_) == 1)
+    assert (first.headers["x-gate-key"], first.headers["authorization"]) == (key, f"Bearer {key}")
+    Webhook(endpoint["secret"]).verify(first.body, first.headers)
+    # A change without headers leaves them, one with others replaces them all.
+    changed = own.post(f"{path}/change", {"url": receiver.url, "topics": ["customers.*"]}).done()
+    assert changed["headers"] == endpoint["headers"]
+    other = {"url": receiver.url, "topics": ["customers.*"], "headers": {"X-Other": key}}
+    assert own.post(f"{path}/change", other).done()["headers"] == ["x-other"]
+    own.post("/customers", {"name": "Bob"}).done()
+    second = receiver.wait_until(lambda all_: len(all_) == 2)[1]
+    assert (second.headers["x-other"], "x-gate-key" in second.headers) == (key, False)
+    assert own.post(f"{path}/change", {**other, "headers": {}}).done()["headers"] == []
+    told = (path, f"{path}/secret", f"{path}/deliveries", "/webhook-endpoints", "/events", "/audit/trail")
+    params = {"/audit/trail": {"entity": f"webhook/{endpoint['id']}"}}
+    for address in told:
+        assert key.encode() not in own.get(address, **params.get(address, {})).raw
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Webhook-Signature", "webhook-id", "a b"])
+def test_p79_no_header_of_ours_is_taken_for_an_endpoint_s_own(caller: Caller, name: str) -> None:
+    headers = {name: "1", "X-Torn": " a", "X-Ok": "1"}
+    asked = {"url": "https://8.8.8.8/hooks", "topics": ["*"], "headers": headers}
+    problem = caller.post("/webhook-endpoints", asked).refused(422, "field_invalid")
+    assert {error["pointer"] for error in problem["errors"]} == {f"/headers/{name}", "/headers/X-Torn"}
+
+
+def test_endpoints_are_listed_page_by_page_without_their_secrets(service: Service, own: Caller) -> None:
+    with Receiver() as receiver:
+        made = [endpoint_at(own, receiver, "customers.*", description=str(number)) for number in range(3)]
+    first = own.get("/webhook-endpoints", limit=2).done(200)
+    second = own.get("/webhook-endpoints", limit=2, cursor=first["next_cursor"]).done(200)
+    assert second["next_cursor"] is None
+    listed = [*first["data"], *second["data"]]
+    assert [one["id"] for one in listed] == [one["id"] for one in made]
+    assert listed[0] == own.get(f"/webhook-endpoints/{made[0]['id']}").done(200)
+    assert all("secret" not in one for one in listed)
+    assert service.caller(service.new_book()).get("/webhook-endpoints").done(200)["data"] == []
+    own.get("/webhook-endpoints", cursor="x").refused(400, "cursor_invalid")
+
+
 def test_an_endpoint_that_is_gone_is_asked_no_more(own: Caller, receiver: Receiver) -> None:
     receiver.answers.append((410, {}))
     endpoint = endpoint_at(own, receiver, "customers.*")

@@ -14,6 +14,7 @@ from commands.cancellations import CancelPayment
 from commands.channels.simulator.conduct import CODE
 from commands.confirmations import ConfirmPayment
 from commands.contracts import ConfirmContract, CreateContract, TerminateContract
+from commands.disputes import AcceptDispute, ChallengeDispute
 from commands.envelope import Command
 from commands.funds import ReleaseFunds
 from commands.merchants import CreateMerchant
@@ -25,7 +26,8 @@ from ledger.contract_state import fold as contract_of
 from ledger.events.contracts import Limits
 from ledger.events.merchants import FeeTerms, SettlementTerms
 from ledger.events.payments import Method
-from ledger.ids import CONTRACT, PAYOUT, new_id
+from ledger.ids import CONTRACT, DISPUTE, PAYOUT, child_id, new_id
+from ledger.payment_state import fold as payment_of
 from ledger.payout_views import payout_view
 from tests.processes.house import House, until
 from tests.processes.test_payout_calls import BANK, sold
@@ -100,6 +102,28 @@ def _by(command: Callable[[str], Command]) -> Callable[[House, str], None]:
         house.pen.do(command(name))
 
     return ask
+
+
+def _disputed(house: House) -> str:
+    """A payment whose bank has opened a dispute of all of it."""
+    name = _becoming("succeeded")(house)
+    house.simulator.control("disputes", {"charge": f"{name}-1"})
+    until(lambda: True if "disputes.funds_taken.v1" in house.topics(name) else None)
+    return name
+
+
+def _answered(status: str, money: str) -> Callable[[House, str], bool]:
+    def holds(house: House, name: str) -> bool:
+        payment = payment_of(house.history(name))
+        (dispute,) = () if payment is None else payment.disputes
+        found = (dispute.status, dispute.money, [answer.status for answer in dispute.answers])
+        return found == (status, money, ["delivered"])
+
+    return holds
+
+
+def _dispute_of(payment: str) -> str:
+    return child_id(DISPUTE, payment, 1)
 
 
 # --- payouts and contracts --------------------------------------------------------------------------------------------
@@ -222,6 +246,20 @@ ERRANDS: dict[str, Errand] = {
         _declined_and_then_paid,
         lambda house, name: "receipts.returned.v1" in house.topics(name),
         ("refunds", "succeeded"),
+    ),
+    "acceptance of a dispute": Errand(
+        "accept_dispute",
+        _disputed,
+        _by(lambda name: AcceptDispute(_dispute_of(name))),
+        _answered("accepted", "lost"),
+        ("dispute_answers", "succeeded"),
+    ),
+    "evidence": Errand(
+        "challenge_dispute",
+        _disputed,
+        _by(lambda name: ChallengeDispute(_dispute_of(name), {"delivery": "signed for"})),
+        _answered("challenged", "taken"),
+        ("dispute_answers", "succeeded"),
     ),
     "payout": Errand(
         "payout",

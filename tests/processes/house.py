@@ -16,7 +16,7 @@ import httpx2
 from msgspec import structs
 from psycopg import Connection
 
-from commands.callbacks import find_book, part_of
+from commands.callbacks import find_books, part_of
 from commands.channels.registry import ChannelSettings, Registry
 from commands.channels.signatures import Secret, sign_message
 from commands.channels.simulator.conduct import ANSWER_FAULTS
@@ -100,7 +100,7 @@ class CallbackDoor:
 
     async def _book_of(self, notice: Any) -> str | None:
         async with await self.database.connect_async() as connection:
-            return await find_book(connection, notice)
+            return (await find_books(connection, [notice]))[0]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from commands.channels.requests import Charge, RefundCharge
 from commands.processes import channel_calls
-from commands.processes.channel_calls import Claim
+from commands.processes.channel_calls import Claim, Return
 from commands.processes.intents import closed_by
 from commands.processes.next_steps import Step, ask_again
 from commands.refunds import RequestRefund
@@ -215,9 +215,9 @@ def test_who_slept_through_the_lease_has_nothing_to_say_any_more(desk: Desk) -> 
     desk.follow()
     (slow,) = desk.claim(lease_s=0)
     (quick,) = desk.claim(lease_s=60)
-    desk.do(channel_calls.put_back, slow, Step("due", 0), "late")
+    desk.do(channel_calls.put_back, [Return(slow, Step("due", 0), "late")])
     assert (desk.states(), desk.claim()) == ({"pay_1-1": "sent"}, [])
-    desk.do(channel_calls.put_back, quick, Step("due", 0), "in time")
+    desk.do(channel_calls.put_back, [Return(quick, Step("due", 0), "in time")])
     (third,) = desk.claim()
     assert (third.call.was, third.call.sends, third.call.last_answer) == ("due", 2, "in time")
 
@@ -226,7 +226,7 @@ def test_what_was_put_back_waits_for_its_time(desk: Desk) -> None:
     desk.pen.do(by_card())
     desk.follow()
     (held,) = desk.claim()
-    desk.do(channel_calls.put_back, held, ask_again(held.call, not_found=1), "ReadTimeout")
+    desk.do(channel_calls.put_back, [Return(held, ask_again(held.call, not_found=1), "ReadTimeout")])
     assert desk.claim() == []
     to_next = desk.do(channel_calls.seconds_to_next)
     assert to_next is not None
@@ -239,7 +239,7 @@ def test_an_outcome_that_came_by_another_way_ends_the_call_in_whosever_hands_it_
     (held,) = desk.claim()
     desk.pen.do(attempt_of("pay_1", charged()))
     desk.follow()
-    desk.do(channel_calls.put_back, held, ask_again(held.call), "ReadTimeout")
+    desk.do(channel_calls.put_back, [Return(held, ask_again(held.call), "ReadTimeout")])
     assert desk.states() == {"pay_1-1": "done"}
     assert desk.do(channel_calls.seconds_to_next) is None
 
@@ -253,7 +253,7 @@ def test_many_who_ask_at_the_same_time_cause_one_question(desk: Desk) -> None:
 
     assert desk.at_once(4, nudge) == [False] * 4  # not sent yet
     (held,) = desk.claim()
-    desk.do(channel_calls.put_back, held, Step("sent", 3600), "ReadTimeout")
+    desk.do(channel_calls.put_back, [Return(held, Step("sent", 3600), "ReadTimeout")])
     assert desk.at_once(4, nudge) == [False] * 4  # it was asked a moment ago
     desk.age_claims()
     assert sorted(desk.at_once(4, nudge)) == [False, False, False, True]

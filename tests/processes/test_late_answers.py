@@ -8,11 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 import msgspec
-from psycopg_pool import AsyncConnectionPool
+import pytest
 
 from commands import late_answers
-from commands.late_answers import first_answer
+from commands.late_answers import LateAnswers
 from commands.outcomes import Outcomes
+from ledger.errors import IdempotencyInProgress
 from ledger.payment_views import payment_view, refund_view, top_up_view
 from tests.commands.stories import PATIENCE
 from tests.processes.house import House
@@ -22,19 +23,18 @@ Answer = tuple[int, bytes]
 
 
 @asynccontextmanager
-async def reading(house: House) -> AsyncIterator[tuple[AsyncConnectionPool, Outcomes]]:
+async def reading(house: House) -> AsyncIterator[tuple[LateAnswers, Outcomes]]:
     async with house.database.pool(size=3) as pool:
-        yield pool, Outcomes(pool)
+        outcomes = Outcomes(pool)
+        yield LateAnswers(pool, outcomes), outcomes
 
 
 def answers(house: House, payment: str, times: int = 1, patience_s: float = 2.5) -> list[Answer]:
     """What so many equal requests for one payment are answered at the same time."""
 
     async def inside() -> list[Answer]:
-        async with reading(house) as (pool, outcomes):
-            one = partial(
-                first_answer, pool, outcomes, house.book, f"key/{payment}", payment, payment_view, patience_s=patience_s
-            )
+        async with reading(house) as (late, _):
+            one = partial(late.first, house.book, f"key/{payment}", payment, payment_view, patience_s=patience_s)
             return list(await asyncio.gather(*(one() for _ in range(times))))
 
     return asyncio.run(inside())
@@ -75,15 +75,32 @@ def test_fifty_equal_requests_have_equal_answers_whenever_they_come(house: House
     assert answers(house, payment, times=3) == first[:3]
 
 
+def test_who_asks_again_meanwhile_is_told_so_unless_nobody_can_be_waiting_any_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one's process may have died: then whoever comes next puts the answer down."""
+    payment = house.pay()
+
+    async def inside() -> Answer:
+        async with reading(house) as (late, _):
+            again = partial(late.first, house.book, "first", payment, payment_view, position=house.position())
+            began = time.monotonic()
+            with pytest.raises(IdempotencyInProgress):
+                await again()
+            assert time.monotonic() - began > late_answers.PATIENCE_WITH_ANOTHER_S - 0.1
+            monkeypatch.setattr(late_answers, "_RUNS_FOR_S", 0.0)
+            answer = await again(patience_s=0.1)
+            assert await again() == answer
+            return answer
+
+    assert asyncio.run(inside())[0] == 202
+
+
 def test_whoever_is_quicker_puts_the_answer_down(house: House) -> None:
     async def inside() -> list[Answer]:
-        async with reading(house) as (pool, _):
-
-            async def fix(number: int) -> Answer:
-                async with pool.connection() as connection:
-                    return await late_answers.fix(connection, house.book, "key", 201, b"%d" % number)
-
-            return list(await asyncio.gather(*(fix(number) for number in range(20))))
+        async with reading(house) as (one, _), reading(house) as (other, _):
+            asked = [late.fix(house.book, "key", 201, b"%d" % number) for number in range(20) for late in (one, other)]
+            return list(await asyncio.gather(*asked))
 
     assert len(set(asyncio.run(inside()))) == 1
 
@@ -95,11 +112,11 @@ def test_refunds_and_top_ups_are_answered_alike(house: House) -> None:
     refund = house.refund(payment, 1_000)
 
     async def inside() -> tuple[Answer, Answer]:
-        async with reading(house) as (pool, outcomes):
+        async with reading(house) as (late, _):
             show = partial(refund_view, refund=refund)
             return (
-                await first_answer(pool, outcomes, house.book, "r", payment, show),
-                await first_answer(pool, outcomes, house.book, "t", top_up, top_up_view),
+                await late.first(house.book, "r", payment, show),
+                await late.first(house.book, "t", top_up, top_up_view),
             )
 
     (refund_status, refund_body), (top_up_status, top_up_body) = asyncio.run(inside())

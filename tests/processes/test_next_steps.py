@@ -5,6 +5,7 @@ import pytest
 
 from commands.channels.channel import (
     AMOUNT_MISMATCH,
+    NOT_SUPPORTED,
     PENDING,
     ActionRequired,
     Authorized,
@@ -12,6 +13,8 @@ from commands.channels.channel import (
     ChangeDeclined,
     Charged,
     Declined,
+    DisputeAnswerDeclined,
+    DisputeAnswered,
     NotFound,
     NotSent,
     RefundDeclined,
@@ -20,11 +23,14 @@ from commands.channels.channel import (
     Verdict,
 )
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     Charge,
     ConfirmCharge,
     QueryChange,
     QueryCharge,
+    QueryDisputeAnswer,
     QueryRefund,
     RefundCharge,
     VoidCharge,
@@ -177,3 +183,31 @@ def test_a_wrong_answer_ends_its_call_but_only_where_the_channel_said_so_to_the_
     assert question_of(unsure) == QueryCharge("pay_1-1")
     step = step_after(unsure, asked)
     assert (step.state, step.record) == ("due", None)
+
+
+# --- what a merchant says in a dispute --------------------------------------------------------------------------------
+
+EVIDENCE = ChallengeDispute("ans_1-1", "pay_1-1", "dp_1", "dispute", {"delivery": "signed for"})
+ANSWERS = [
+    msgspec.structs.replace(FIRST, id=said.id, request=said)
+    for said in (EVIDENCE, AcceptDispute("ans_1-1", "pay_1-1", "dp_1", "dispute"))
+]
+
+
+@pytest.mark.parametrize("call", ANSWERS, ids=["challenge", "accept"])
+def test_an_answer_to_a_dispute_is_sent_until_it_is_heard_or_refused(call: Call) -> None:
+    for outcome in (DisputeAnswered("an_1", NOON), DisputeAnswerDeclined("session_expired", "evidence_too_late", "")):
+        assert step_after(call, outcome) == Step("done", record=outcome)
+    asked: Call = msgspec.structs.replace(call, was="sent")
+    assert question_of(asked) == QueryDisputeAnswer("ans_1-1", "pay_1-1", "dp_1")
+    assert (step_after(call, SILENCE).state, step_after(call, NOT_SENT).state) == ("sent", "due")
+    assert step_after(msgspec.structs.replace(asked, not_found=1), NotFound()).state == "due"
+
+
+@pytest.mark.parametrize("call", ANSWERS, ids=["challenge", "accept"])
+def test_an_answer_that_the_channel_has_no_way_for_is_told_by_hand(call: Call) -> None:
+    assert step_after(call, NOT_SUPPORTED) == Step("done", record=NOT_SUPPORTED)
+    # Only the question is unknown there: the answer itself finds out, and is taken once for its id.
+    assert step_after(msgspec.structs.replace(call, was="sent"), NOT_SUPPORTED).state == "due"
+    # What we owe is never given up for that.
+    assert step_after(FIRST_REFUND, NOT_SUPPORTED).state == "due"

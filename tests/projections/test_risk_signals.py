@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.events.disputes import DisputeMoved
 from ledger.events.event import Event, Metadata, Recorded
 from ledger.events.payments import (
     Method,
@@ -19,7 +20,7 @@ from ledger.events.payments import (
 from ledger.events.refunds import RefundPaidToWallet
 from ledger.risk_keys import HISTORY, KINDS, VELOCITIES, WINDOWS, Place
 from ledger.store.connection import Database
-from projections.risk_signals import MEDIAN_OF, Moment, RiskSignals, counts, last_place, median
+from projections.risk_signals import MEDIAN_OF, Asked, Moment, RiskSignals, tell
 from tests.projections.reading import Reader, reading
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ steps = st.lists(
     st.builds(
         Step,
         gaps,
-        st.sampled_from(("attempts", "attempts", "declines", "successes", "refunds")),
+        st.sampled_from(("attempts", "attempts", "declines", "successes", "refunds", "disputes", "words")),
         st.integers(0, 3),
         st.integers(1, 10_000),
         st.sampled_from(CURRENCIES),
@@ -100,7 +101,8 @@ class History:
                 self._record(created, event, "", 0)
                 return
             self._paid.add(created.id)
-        self._record(created, event, step.what, amount)
+        # What else is said of a dispute is the same dispute.
+        self._record(created, event, "" if step.what == "words" else step.what, amount)
 
     def _create(self, step: Step) -> None:
         keys = self.keys(step.who)
@@ -157,9 +159,19 @@ def _outcome(step: Step, created: PaymentCreated) -> tuple[Event, int]:
         case "refunds":
             refund = RefundPaidToWallet("ref_1", created.id, "acme", "ann", step.amount, currency, 0, "back")
             return refund, step.amount
+        case "disputes":
+            return _said_of_dispute(created, "dispute", "opened"), amount
+        case "words":
+            stage, status = (("pre_dispute", "opened"), ("dispute", "lost"))[step.amount % 2]
+            return _said_of_dispute(created, stage, status), amount
         case _ if step.amount % 2:
             return PaymentCaptured(attempt, "channel", "ch", "acme", created.product, amount, currency, 0, 0), amount
     return PaymentPaidFromWallet("ann", "acme", created.product, amount, currency, 0), amount
+
+
+def _said_of_dispute(created: PaymentCreated, stage: str, status: str) -> DisputeMoved:
+    about = ("dis_1", created.id, f"{created.id}-1", "acme", "channel", "dp_1")
+    return DisputeMoved(*about, stage, status, created.amount, created.currency)
 
 
 def project(database: Database, book: str, history: History) -> None:
@@ -191,8 +203,10 @@ def test_windows_slide_exactly(database: Database, book: str) -> None:
                 Moment(history.now, looked_at.position - 1),
             )
             for moment in moments:
-                found = reader.ask(counts, history.keys(who), asked, currency, moment)
-                assert found == {name: history.expected(name, who, currency, moment) for name in asked}
+                (found,) = reader.ask(tell, [Asked(moment, currency, keys=history.keys(who), counts=asked)])
+                assert found.counts == {name: history.expected(name, who, currency, moment) for name in asked}
+            together = [Asked(moment, currency, "", history.keys(who), asked) for moment in moments for who in range(4)]
+            assert reader.ask(tell, together) == [told for one in together for told in reader.ask(tell, [one])]
 
         law()
 
@@ -206,10 +220,10 @@ def test_the_median_is_that_of_the_last_successes_in_the_currency(database: Data
     project(database, book, history)
     customer = history.keys(0)["customer"]
     with reading(database, book) as reader:
-        assert reader.ask(median, customer, "EUR", Moment(history.now)) == 41 + MEDIAN_OF // 2
-        assert reader.ask(median, customer, "USD", Moment(history.now)) == 0
-        assert reader.ask(median, "nobody", "EUR", Moment(history.now)) == 0
-        assert reader.ask(median, customer, "EUR", Moment(NEW_YEAR + timedelta(seconds=3))) == 2
+        now, early = Moment(history.now), Moment(NEW_YEAR + timedelta(seconds=3))
+        wanted = ((now, "EUR", customer), (now, "USD", customer), (now, "EUR", "nobody"), (early, "EUR", customer))
+        asked = [Asked(*one, median=True) for one in wanted]
+        assert [told.median for told in reader.ask(tell, asked)] == [41 + MEDIAN_OF // 2, 0, 0, 2]
 
 
 def test_the_last_place_is_the_one_before_the_moment(database: Database, book: str) -> None:
@@ -224,11 +238,13 @@ def test_the_last_place_is_the_one_before_the_moment(database: Database, book: s
         history._record(created, created, "", 0)
     project(database, book, history)
     with reading(database, book) as reader:
-        assert reader.ask(last_place, "ann", Moment(NEW_YEAR)) is None
-        first = reader.ask(last_place, "ann", Moment(NEW_YEAR + timedelta(seconds=119)))
-        assert first == (Place("DE"), NEW_YEAR + timedelta(minutes=1))
-        last = reader.ask(last_place, "ann", Moment(history.now))
-        assert last == (Place("", -33_868_820, 151_209_300), NEW_YEAR + timedelta(minutes=2))
+        moments = (NEW_YEAR, NEW_YEAR + timedelta(seconds=119), history.now)
+        asked = [Asked(Moment(at), "EUR", "ann", last_place=True) for at in moments]
+        assert [told.last_place for told in reader.ask(tell, asked)] == [
+            None,
+            (Place("DE"), NEW_YEAR + timedelta(minutes=1)),
+            (Place("", -33_868_820, 151_209_300), NEW_YEAR + timedelta(minutes=2)),
+        ]
 
 
 def test_trouble_of_the_channel_is_no_decline(database: Database, book: str) -> None:
@@ -243,4 +259,5 @@ def test_trouble_of_the_channel_is_no_decline(database: Database, book: str) -> 
 
 
 def ask(reader: Reader, history: History, *asked: str) -> dict[str, int]:
-    return reader.ask(counts, history.keys(0), asked, "EUR", Moment(history.now))
+    (told,) = reader.ask(tell, [Asked(Moment(history.now), "EUR", keys=history.keys(0), counts=asked)])
+    return told.counts

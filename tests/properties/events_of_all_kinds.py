@@ -9,6 +9,7 @@ from msgspec import inspect
 from ledger.currencies import ASSETS
 from ledger.dispute import DisputeShare
 from ledger.events.event import Event
+from ledger.events.refunds import FeeBack
 from ledger.journal import Direction, Posting
 
 currencies = st.sampled_from(sorted(ASSETS))
@@ -54,6 +55,8 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
                 values[field.name] = draw(st.integers(0, values["fee"] - taken))
             case "share":
                 values["share"] = draw(_dispute_shares(whole))
+            case "returned" if isinstance(field.type, inspect.UnionType):
+                values["returned"] = draw(st.none() | _fees_back())
             case "reserve" | "recovered":
                 values[field.name] = draw(st.integers(0, whole // 2))
             case "currency" | "settlement_currency":
@@ -71,9 +74,21 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
 
 @st.composite
 def _dispute_shares(draw: st.DrawFn, whole: int) -> DisputeShare:
-    held = draw(st.integers(0, whole))
-    from_available = draw(st.integers(0, held))
-    return DisputeShare(held, from_available, draw(st.integers(0, held - from_available)), whole - held)
+    held, foreign, collected = draw(st.integers(0, whole)), draw(st.booleans()), draw(st.booleans())
+    cost, currency = (draw(st.integers(0, 2**40)), draw(currencies)) if foreign else (0, "")
+    borne = cost if foreign else held
+    short = draw(st.integers(0, borne))
+    # A principal has one balance with us: what it does not cover is a debt.
+    from_available = borne - short if collected else draw(st.integers(0, borne - short))
+    return DisputeShare(held, from_available, short, whole - held, cost, currency, collected)
+
+
+@st.composite
+def _fees_back(draw: st.DrawFn) -> FeeBack:
+    amount = draw(amounts)
+    to_available = draw(st.integers(0, amount))
+    to_debt = draw(st.integers(0, amount - to_available))
+    return FeeBack(amount, draw(currencies), to_available, to_debt, draw(st.booleans()))
 
 
 def _of(shape: inspect.Type) -> st.SearchStrategy[Any]:
@@ -88,6 +103,14 @@ def _of(shape: inspect.Type) -> st.SearchStrategy[Any]:
             return texts
         case inspect.DateTimeType():
             return moments
+        case inspect.DateType():
+            return st.dates()
+        case inspect.DecimalType():
+            return st.decimals(-(2**40), 2**40, places=5)
+        case inspect.LiteralType(values=words):
+            return st.sampled_from(words)
+        case inspect.EnumType(cls=kind):
+            return st.sampled_from(list(kind))
         case inspect.UnionType(types):
             return st.one_of([_of(one) for one in types])
         case inspect.VarTupleType(item):

@@ -246,7 +246,11 @@ def test_without_the_right_to_make_roles_it_says_so_and_goes_on(
         )
         with Connection.connect(make_conninfo(empty_database_url, user=owner), autocommit=True) as theirs:
             with caplog.at_level(logging.WARNING):
-                assert migrate_control(theirs) == ["0001_control.sql", "0002_callbacks.sql"]
+                assert migrate_control(theirs) == [
+                    "0001_control.sql",
+                    "0002_callbacks.sql",
+                    "0003_callbacks_in_time.sql",
+                ]
             assert role in caplog.text
             assert application_role(theirs) is None
             create_book(theirs, "shop")

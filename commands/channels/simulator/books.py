@@ -4,6 +4,7 @@ Every method is one transaction and returns the operation as it stands after it,
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,9 @@ from msgspec import structs
 
 from commands.channels.channel import Action
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -22,6 +25,7 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
     RefundCharge,
@@ -30,11 +34,11 @@ from commands.channels.requests import (
     TerminateContract,
     VoidCharge,
 )
-from commands.channels.simulator import agreements, bills, chain, charges
+from commands.channels.simulator import agreements, bills, chain, charges, dispute_answers
 from commands.channels.simulator.agreements import DisputeOrder
 from commands.channels.simulator.bills import BILLS
 from commands.channels.simulator.chain import CoinsOrder
-from commands.channels.simulator.conduct import AT_ONCE, About, Conduct, conduct_for
+from commands.channels.simulator.conduct import AT_ONCE, BEFORE, About, Conduct, conduct_for
 from commands.channels.simulator.faults import FaultPlan, operation_of
 from commands.channels.simulator.operations import CHANGES, Operation, Refused, iso, moment, subject_of
 from commands.channels.simulator.settlement import bounds, written
@@ -54,6 +58,10 @@ class Books:
 
     def close(self) -> None:
         self._store.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is done in this block is on the disk, all at once, when it ends well."""
+        return self._store.together()
 
     # --- what we ask for -------------------------------------------------------------------------------------------
 
@@ -80,10 +88,15 @@ class Books:
                 pass
         return self._store.conduct(operation_of(request), token, usual)
 
+    def begin(self, request: ChannelRequest, now_ms: int) -> tuple[Conduct, Operation | None]:
+        """How this request is treated, and what was done; None where trouble comes before that. Raises Refused."""
+        conduct = self.conduct(request)
+        return conduct, None if conduct.answer in BEFORE else self.do(request, conduct, now_ms)
+
     def do(self, request: ChannelRequest, conduct: Conduct, now_ms: int) -> Operation:
         """Done now, or before under this id; a question is answered. Raises Refused."""
         match request:
-            case QueryCharge() | QueryRefund() | QueryPayout() | QueryContract() | QueryChange():
+            case QueryCharge() | QueryRefund() | QueryPayout() | QueryContract() | QueryChange() | QueryDisputeAnswer():
                 return self._found(request)
             case _:
                 pass
@@ -118,6 +131,8 @@ class Books:
                 return agreements.sign(store, request, now_ms)
             case TerminateContract() if terms.contracts:
                 return agreements.end(store, request, now_ms)
+            case AcceptDispute() | ChallengeDispute():
+                return dispute_answers.answer(store, request, conduct, now_ms)
             case _:
                 raise Refused(422, "not_supported", "This channel knows no such thing.")
 
@@ -223,13 +238,15 @@ class Books:
             case "charge", _:
                 charges.expire(store, one, now_ms)
             case "refund", "pending":
-                charges.decide_refund(store, one, now_ms)
+                charges.decide_refund(store, terms, one, now_ms)
             case "refund", _:
                 charges.return_refund(store, one, now_ms)
             case "payout", "pending":
                 agreements.decide_payout(store, terms, one, now_ms)
             case "payout", _:
                 agreements.return_payout(store, one, now_ms)
+            case "answer", _:
+                dispute_answers.decide(store, one, now_ms)
             case "contract", _:
                 charges.declined(store, one, "expired", now_ms)
             case kind, _ if kind in CHANGES:
@@ -262,7 +279,7 @@ class Books:
     def whole(self) -> dict[str, list[dict[str, object]]]:
         """Everything, in the order in which it came, for comparing."""
         names = {"charge": "charges", "refund": "refunds", "payout": "payouts", "contract": "contracts"}
-        names |= {"dispute": "disputes"} | dict.fromkeys(CHANGES, "changes")
+        names |= {"dispute": "disputes", "answer": "dispute_answers"} | dict.fromkeys(CHANGES, "changes")
         listed: dict[str, list[dict[str, object]]] = {name: [] for name in names.values()}
         for one in self._store.all():
             if one.kind in names:

@@ -207,16 +207,27 @@ def refund(store: Store, terms: ChannelTerms, order: RefundCharge, conduct: Cond
     new = _change("refund", order.refund_id, order, taken, conduct, now_ms)
     if conduct.late_ms is not None:
         return store.put(structs.replace(new, next_ms=now_ms + conduct.late_ms))
-    return decide_refund(store, new, now_ms)
+    return decide_refund(store, terms, new, now_ms)
 
 
-def decide_refund(store: Store, refund: Operation, now_ms: int) -> Operation:
+def decide_refund(store: Store, terms: ChannelTerms, refund: Operation, now_ms: int) -> Operation:
     conduct = refund.conduct
     if conduct.decline is not None:
         return declined(store, refund, conduct.decline, now_ms)
-    store.move(_movement("refund", refund, -refund.amount, 0, now_ms))
+    fee = -_given_back_of_the_fee(store, refund) if terms.returns_fee else 0
+    store.move(_movement("refund", refund, -refund.amount, fee, now_ms))
     next_ms = None if conduct.returned_ms is None else now_ms + conduct.returned_ms
-    return store.tell(structs.replace(refund, status="succeeded", fee=0, decided_ms=now_ms, next_ms=next_ms), now_ms)
+    return store.tell(structs.replace(refund, status="succeeded", fee=fee, decided_ms=now_ms, next_ms=next_ms), now_ms)
+
+
+def _given_back_of_the_fee(store: Store, refund: Operation) -> int:
+    """In proportion to all that was given back so far, less what was given of it before: all parts are the whole."""
+    taken = store.get("charge", refund.parent)
+    if taken is None or not taken.fee:
+        return 0
+    before = [one for one in store.children(taken.id, "refund") if one.status == "succeeded" and one.id != refund.id]
+    gone = refund.amount + sum(one.amount for one in before)
+    return taken.fee * gone // taken.taken + sum(one.fee or 0 for one in before)
 
 
 def return_refund(store: Store, refund: Operation, now_ms: int) -> Operation:

@@ -55,6 +55,8 @@ ANSWER_FAULTS = frozenset(
         "wrong_currency",  # it is done, and the answer names another currency
     }
 )
+# Of these, what comes before anything is done.
+BEFORE = frozenset({"timeout_before", "error_500_before", "hang", "arrives_late"})
 CALLBACK_FAULTS = frozenset(
     {
         "late_callback",

@@ -41,10 +41,11 @@ class Desk:
             return Response(page.body, page.status, media_type=page.content_type)
         try:
             asked = self._counterpart.read(wire)
-            conduct = await self.keeper.do(Books.conduct, asked)
-            if (trouble := await self._before(request, asked, conduct)) is not None:
-                return trouble
-            found = await self.keeper.do(Books.do, asked, conduct, now_ms())
+            conduct, found = await self.keeper.do(Books.begin, asked, now_ms())
+            if found is None:
+                if (trouble := await self._before(request, asked, conduct)) is not None:
+                    return trouble
+                found = await self.keeper.do(Books.do, asked, conduct, now_ms())
         except Refused as refused:
             return self._sealed(wire, self._counterpart.refuse(refused))
         return await self._after(request, wire, asked, conduct, found)

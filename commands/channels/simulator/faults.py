@@ -14,7 +14,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -23,6 +25,7 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
     RefundCharge,
@@ -44,11 +47,14 @@ Operation = Literal[
     "payout",
     "sign",
     "end",
+    "accept_dispute",
+    "challenge_dispute",
     "query_charge",
     "query_change",
     "query_refund",
     "query_payout",
     "query_contract",
+    "query_dispute_answer",
 ]
 _OPERATIONS: dict[type[ChannelRequest], Operation] = {
     Charge: "charge",
@@ -61,11 +67,14 @@ _OPERATIONS: dict[type[ChannelRequest], Operation] = {
     SendPayout: "payout",
     SignContract: "sign",
     TerminateContract: "end",
+    AcceptDispute: "accept_dispute",
+    ChallengeDispute: "challenge_dispute",
     QueryCharge: "query_charge",
     QueryChange: "query_change",
     QueryRefund: "query_refund",
     QueryPayout: "query_payout",
     QueryContract: "query_contract",
+    QueryDisputeAnswer: "query_dispute_answer",
 }
 _Count = Annotated[int, Meta(ge=1, le=2**31)]
 

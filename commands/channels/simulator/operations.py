@@ -1,11 +1,12 @@
-"""Operations: what a channel remembers of each charge, change of one, refund, contract, payout and dispute.
+"""Operations: what a channel remembers of each charge, change, refund, contract, payout, dispute and answer to it.
 
 charge          action_required | pending ─▶ succeeded | authorized | declined
                 action_required | authorized ─▶ voided | expired
 change          (pending ─▶) succeeded | declined        a capture may be taken back: voided
 refund, payout  (pending ─▶) succeeded | declined        succeeded ─▶ returned
 contract        action_required ─▶ signed | declined     signed ─▶ ended
-dispute         wherever whoever plays the bank puts it
+dispute         wherever whoever plays the bank puts it, and where our answers do
+answer          (pending ─▶) succeeded | declined
 """
 
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from msgspec import Struct
 
 from commands.channels.channel import Action, CoinTransfer
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -24,6 +27,7 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
     RefundCharge,
@@ -44,6 +48,7 @@ Kind = Literal[
     "payout",
     "contract",
     "dispute",
+    "answer",
     "confirm",
     "signing",
     "ending",
@@ -172,6 +177,8 @@ def subject_of(request: ChannelRequest) -> tuple[Kind, str]:
             return "ending", request.end_id
         case QueryContract():
             return "contract", request.contract_id
+        case AcceptDispute() | ChallengeDispute() | QueryDisputeAnswer():
+            return "answer", request.answer_id
         case QueryChange():
             return "capture", request.change_id  # or another change: the books look for all of them
     raise AssertionError(f"nobody knows what {request} is about")

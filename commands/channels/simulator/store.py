@@ -58,6 +58,9 @@ CREATE TABLE IF NOT EXISTS fault_seed (only INTEGER PRIMARY KEY CHECK (only = 1)
 
 _done = msgspec.json.Decoder(Done)
 _movement = msgspec.json.Decoder(Movement)
+# How a transaction begins, ends and is undone, by itself and as a part of what is done together.
+_WHOLE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_PART = ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
 _ONCE_WRONG = ("wrong_signature_callback", "altered_callback")
 
 
@@ -85,6 +88,7 @@ class Store:
         """Raises sqlite3.OperationalError when another process has the file."""
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=2)
         self._db.row_factory = sqlite3.Row
+        self._together = False
         # Exclusive: two simulators on one file would send every message twice and believe that they had not.
         self._db.executescript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         self._db.executescript(_SCHEMA)
@@ -94,14 +98,34 @@ class Store:
         self._db.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
+        """The transactions of this block are on the disk, all at once, when it ends well; each may still fail alone."""
         self._db.execute("BEGIN IMMEDIATE")
+        self._together = True
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._plan = self._read_plan()
+            raise
+        finally:
+            self._together = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._together and not self._db.in_transaction:
+            raise sqlite3.OperationalError("what is done together was given up")
+        begin, end, undo = _PART if self._together else _WHOLE
+        self._db.execute(begin)
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            for statement in undo:
+                self._db.execute(statement)
             raise
-        self._db.execute("COMMIT")
+        self._db.execute(end)
 
     # --- operations ------------------------------------------------------------------------------------------------
 

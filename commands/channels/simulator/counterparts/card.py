@@ -9,7 +9,9 @@ from msgspec import Meta, Struct, structs
 from commands.channels.card_simulator import answer_message, request_message
 from commands.channels.channel import Action
 from commands.channels.requests import (
+    AcceptDispute,
     CaptureCharge,
+    ChallengeDispute,
     ChannelRequest,
     Charge,
     ConfirmCharge,
@@ -18,6 +20,7 @@ from commands.channels.requests import (
     QueryChange,
     QueryCharge,
     QueryContract,
+    QueryDisputeAnswer,
     QueryPayout,
     QueryRefund,
     RefundCharge,
@@ -98,6 +101,16 @@ class _Ended(Struct, frozen=True, forbid_unknown_fields=True):
     reference: _Id
 
 
+class _Accepted(Struct, frozen=True, forbid_unknown_fields=True):
+    id: _Id
+    charge_id: _Id
+    stage: _Text
+
+
+class _Challenged(_Accepted, frozen=True, forbid_unknown_fields=True):
+    evidence: Annotated[_Words, Meta(min_length=1, max_length=20)]
+
+
 _Shape = TypeVar("_Shape", bound=Struct)
 
 
@@ -148,6 +161,14 @@ class Card:
             case "POST", "contracts", contract_id, "end":
                 ended = _decoded(wire.body, _Ended)
                 return TerminateContract(ended.id, contract_id, ended.reference)
+            case "POST", "disputes", reference, "accept":
+                given_up = _decoded(wire.body, _Accepted)
+                return AcceptDispute(given_up.id, given_up.charge_id, reference, given_up.stage)
+            case "POST", "disputes", reference, "challenge":
+                held = _decoded(wire.body, _Challenged)
+                return ChallengeDispute(held.id, held.charge_id, reference, held.stage, dict(held.evidence))
+            case "GET", "dispute_answers", answer_id:
+                return QueryDisputeAnswer(answer_id, "", "")
             case "GET", "charges", charge_id:
                 return QueryCharge(charge_id)
             case "GET", "changes", change_id:
@@ -191,6 +212,11 @@ class Card:
             shown = {"object": "dispute", "id": one.id, "charge_id": one.parent, "amount": one.amount}
             shown |= {"charge_reference": one.parent_reference, "currency": one.currency, "fee": one.fee}
             return shown | {"decided_at": decided_at} | words
+        if one.kind == "answer":
+            says = "accept" if isinstance(one.request, AcceptDispute) else "challenge"
+            shown = {"object": "dispute_answer", "id": one.id, "kind": says, "dispute_id": one.parent_reference}
+            shown |= {"status": one.status, "reference": one.reference}
+            return shown | {"decided_at": decided_at, "decline": _decline(one)}
         shown = {
             "object": "change" if one.kind in CHANGES else one.kind,
             **{name: getattr(one, name) for name in ("id", "status", "reference", "amount", "currency", "fee")},

@@ -1,0 +1,208 @@
+"""Reconciliation runs: for every book, carries out the runs that were asked for, one after another.
+
+Each pass holds the open rows of the reports against our open items, brings home what agrees, and looks again, until
+nothing more agrees; then what is left is on record as waiting or as breaks. Every step is a command with a key of its
+own, so a run that was cut off begins again, finds what it had done, and comes to the same end.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Protocol
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from commands.breaks import OpenBreak, SettleBreak
+from commands.deciders import DECIDERS
+from commands.envelope import Answer, Command, Part, own_envelope
+from commands.handler import Handler
+from commands.policies.reconciliation import end_of_day, policy_of
+from commands.processes.reconciliation_steps import Sides, break_of, steps_of, suspended, told_of
+from commands.processes.worker import wait_for
+from commands.reconciliation import EndReconciliation
+from commands.submitting import submit_all
+from commands.writer import Writers
+from ledger.errors import NotCaughtUp, Refusal
+from ledger.events.reconciliation import ReconciliationCompleted, ReconciliationRequested, RunTotal
+from ledger.matching.matcher import match
+from ledger.matching.outcome import Outcome
+from ledger.store import read
+from ledger.store.append import Appender
+from ledger.store.connection import Database
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "reconciliation"
+_MOST_PASSES = 6
+_AT_ONCE = 500
+_LOOK_S = 0.2
+# A batch of settlements takes longer than a payment.
+_PATIENCE_S = 30.0
+_LOOK_FOR_BOOKS_S = 1.0
+
+
+SubmitAll = Callable[[str, list[Part]], Awaitable[list[Answer]]]
+
+
+class Evidence(Protocol):
+    """Who knows what stands on both sides: views, which are waited for."""
+
+    async def next_run(self, book: str) -> ReconciliationRequested | None:
+        """The run that was asked for first and is not carried out."""
+
+    async def sides(self, book: str, run: ReconciliationRequested, position: int) -> Sides:
+        """Both sides as they are once the views have reached this position; raises NotCaughtUp."""
+
+    async def agreed(self, book: str, run: ReconciliationRequested, still: frozenset[str]) -> Sequence[str]:
+        """The breaks that nobody has resolved, that are not among these, and of which nothing is open any more."""
+
+    async def states(self, book: str, run: ReconciliationRequested, position: int) -> Sequence[tuple[str, str, str]]:
+        """What has become of every row of the run's day: row, state, and what it was told by, in their order."""
+
+
+class Runner:
+    """Carries out the runs of one process."""
+
+    def __init__(self, evidence: Evidence, submit: SubmitAll) -> None:
+        self._evidence, self._submit = evidence, submit
+
+    async def look(self, book: str) -> bool:
+        """Carry out the next run of a book; whether there was one."""
+        run = await self._evidence.next_run(book)
+        if run is None:
+            return False
+        position, settled, refused, found_by = 0, 0, Counter[str](), Counter[str]()
+        for number in range(1, _MOST_PASSES + 1):
+            sides, outcome = await self._compare(book, run, position)
+            steps = steps_of(run, sides, outcome, first_pass=number == 1)
+            answers = await self._carry_out(book, run, [step.command for step in steps], f"pass/{number}")
+            position = max([position, *(answer.position for answer in answers)])
+            done = [step for step, answer in zip(steps, answers, strict=True) if answer.refusal is None]
+            settled += sum(step.settles for step in done)
+            found_by.update(step.found_by for step in done if step.settles)
+            refused = Counter(type(answer.refusal).code() for answer in answers if answer.refusal is not None)
+            if not done:
+                break
+        sides, outcome = await self._compare(book, run, position)
+        await self._end(book, run, sides, outcome, settled, refused, found_by)
+        return True
+
+    async def _compare(self, book: str, run: ReconciliationRequested, position: int) -> tuple[Sides, Outcome]:
+        sides = await self._evidence.sides(book, run, position)
+        # The same in every run over this day, whenever that is.
+        end = end_of_day(run.source, run.until)
+        # In a thread: a hundred thousand rows take seconds.
+        return sides, await asyncio.to_thread(match, sides.rows, sides.items, policy_of(run.source), end)
+
+    async def _end(
+        self,
+        book: str,
+        run: ReconciliationRequested,
+        sides: Sides,
+        outcome: Outcome,
+        settled: int,
+        refused: Counter[str],
+        found_by: Counter[str],
+    ) -> None:
+        breaks = [break_of(run, sides, one) for one in outcome.breaks]
+        opened: list[Command] = [OpenBreak(one, sides.position) for one in breaks]
+        opened += suspended(run, breaks)
+        answers = await self._carry_out(book, run, opened, "breaks")
+        position = max([sides.position, *(answer.position for answer in answers)])
+        agreed = await self._evidence.agreed(book, run, frozenset(one.id for one in breaks))
+        closed: list[Command] = [SettleBreak(name, run.id) for name in agreed]
+        answers += await self._carry_out(book, run, closed, "agreed")
+        position = max([position, *(answer.position for answer in answers)])
+        states = await self._evidence.states(book, run, position)
+        ended = ReconciliationCompleted(
+            id=run.id,
+            output_hash=_hash_of(states, outcome),
+            matches=settled + len(outcome.matches),
+            settled=settled,
+            breaks=len(outcome.breaks),
+            opened=sum(answer.status == 201 and not answer.replayed for answer in answers[: len(breaks)]),
+            waiting=len(outcome.waiting_rows) + len(outcome.waiting_items),
+            duplicates=len(outcome.duplicates),
+            known_at=sides.position,
+            refused=refused.total(),
+            totals=tuple(
+                RunTotal(one.side, one.state, one.currency, one.count, one.gross, one.fee) for one in outcome.totals
+            ),
+            found_by=dict(found_by),
+            breaks_by_type=dict(Counter(one.type for one in outcome.breaks)),
+            at_risk=_at_risk(outcome),
+        )
+        await self._carry_out(book, run, [EndReconciliation(ended)], "end")
+
+    async def _carry_out(
+        self, book: str, run: ReconciliationRequested, commands: Sequence[Command], step: str
+    ) -> list[Answer]:
+        """What became of each; a refusal is an answer, a bug is not."""
+        answers: list[Answer] = []
+        for begin in range(0, len(commands), _AT_ONCE):
+            parts = [
+                Part(own_envelope(f"{run.id}/{step}/{told_of(command)}", actor=ACTOR, causation=f"{run.id}.1"), command)
+                for command in commands[begin : begin + _AT_ONCE]
+            ]
+            answers += await self._submit(book, parts)
+        for answer in answers:
+            if answer.error is not None:
+                raise answer.error
+            if answer.refusal is not None:
+                logger.info("a match of %s is refused: %s", run.id, answer.refusal.detail)
+        return answers
+
+
+def _hash_of(states: Sequence[tuple[str, str, str]], outcome: Outcome) -> str:
+    digest = sha256(msgspec.json.encode(states))
+    digest.update(outcome.output_hash.encode())
+    return digest.hexdigest()
+
+
+def _at_risk(outcome: Outcome) -> dict[str, int]:
+    sums = Counter[str]()
+    for one in outcome.breaks:
+        sums[one.currency] += one.at_risk
+    return dict(sums)
+
+
+async def run_reconciliation(database: Database, evidence: Evidence, stop: asyncio.Event) -> None:
+    """Carry out the runs of all books, also of those that are made meanwhile, until `stop` is set. A bug ends it."""
+    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
+    pool = database.pool(size=1)
+    await pool.open()
+    runner = Runner(evidence, partial(submit_all, writers, patience_s=_PATIENCE_S))
+    begun: set[str] = set()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            while not stop.is_set():
+                try:
+                    async with pool.connection() as connection:
+                        books = await read.books(connection)
+                except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
+                    logger.warning("reconciliation waits for the database: %s", type(trouble).__name__)
+                    books = []
+                for book in set(books) - begun:
+                    begun.add(book)
+                    tasks.create_task(_watch(runner, book, stop))
+                await wait_for(stop, _LOOK_FOR_BOOKS_S)
+    finally:
+        await pool.close()
+        await asyncio.to_thread(writers.stop)
+
+
+async def _watch(runner: Runner, book: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            if await runner.look(book):
+                continue
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, NotCaughtUp) as trouble:
+            logger.warning("the reconciliation of %s waits: %s", book, type(trouble).__name__)
+        except Refusal as refusal:
+            logger.warning("the reconciliation of %s begins again: %s", book, refusal.detail)
+        await wait_for(stop, _LOOK_S)

@@ -1,0 +1,1 @@
+"""Tests of the matching of reports with our books."""

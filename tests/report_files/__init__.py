@@ -1,0 +1,1 @@
+"""Readers of report files, tried on files of our own making."""
