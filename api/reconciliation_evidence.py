@@ -241,7 +241,8 @@ def _item_of(item: ReceivableItem) -> Item:
     return Item(
         id=item.id,
         stream=item.stream,
-        kind=item.kind,
+        # What a dispute costs before anything is taken, its channel reports as a dispute over nothing.
+        kind="chargeback" if item.kind == "fee" and item.stage else item.kind,
         gross=item.gross,
         currency=item.currency,
         our_references=item.ours,

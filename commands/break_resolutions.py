@@ -13,6 +13,8 @@ give_up_claim    a fee; `item`                        what we claim of the chann
 claim_paid       a row; `item`                        the channel pays back what we claimed for the item
 offset           an item; `against`                   they are nothing together
 ignore           anything                             nothing is posted
+
+Where the batch of a row was paid without it, `batch` says in which other one it is paid.
 """
 
 import hashlib
@@ -24,6 +26,7 @@ import msgspec
 
 from commands import (
     bank_lines,
+    claims,
     corrections,
     entries,
     payments,
@@ -61,6 +64,7 @@ from ledger.receivable_item import stream_of_item
 
 DECIDERS_OF_RESOLUTIONS: dict[type[Command], Decider] = (
     settlements.DECIDERS
+    | claims.DECIDERS
     | settlement_batches.DECIDERS
     | bank_lines.DECIDERS
     | corrections.DECIDERS
@@ -107,6 +111,7 @@ class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
     against: str = ""
     account: str = ""
     status: str = ""
+    batch: str = ""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -162,7 +167,7 @@ def _settled(asked: _Asked, bears: Literal["", "merchant", "platform"]) -> Resol
         currency=currency,
         gross=net if abroad and first.fee_currency != currency else gross,
         fee=0 if abroad and first.fee_currency != currency else fee,
-        batch=first.batch,
+        batch=asked.given.batch or first.batch,
         more_rows=tuple(place_of(row) for row in more),
         bears=bears,
         reason=opened.id,
@@ -205,9 +210,8 @@ def _suspend(books: Books, asked: _Asked) -> Resolution:
     if is_bank(opened.source):
         return Resolution(SuspendBankLine(bank_line_of(opened, row), opened.id))
     net, currency = _net_of(row)
-    return Resolution(
-        SettleBatchRow(opened.account, currency, row.batch, "suspense", net, place_of(row), opened.id),
-    )
+    batch = (opened.account, currency, asked.given.batch or row.batch)
+    return Resolution(SettleBatchRow(*batch, "suspense", net, place_of(row), opened.id))
 
 
 def _take_evidence(books: Books, asked: _Asked) -> Resolution:
@@ -251,7 +255,7 @@ def _claim_paid(books: Books, asked: _Asked) -> Resolution:
     row = _only_row(asked.opened)
     net, _ = _net_of(row)
     item = _needed(asked.given.item, "item")
-    return Resolution(CloseClaim(item, net, row.batch, place_of(row), reason=asked.opened.id))
+    return Resolution(CloseClaim(item, net, asked.given.batch or row.batch, place_of(row), reason=asked.opened.id))
 
 
 def _offset(books: Books, asked: _Asked) -> Resolution:
@@ -266,15 +270,15 @@ def _ignore(books: Books, asked: _Asked) -> Resolution:
 _Make = Callable[[Books, _Asked], Resolution]
 # Each with the names of the parameters that it takes.
 _MADE_BY: dict[str, tuple[_Make, tuple[str, ...]]] = {
-    "merchant_bears": (_bears("merchant"), ("item",)),
-    "platform_bears": (_bears("platform"), ("item",)),
-    "settle_with": (_settle_with, ("item",)),
+    "merchant_bears": (_bears("merchant"), ("item", "batch")),
+    "platform_bears": (_bears("platform"), ("item", "batch")),
+    "settle_with": (_settle_with, ("item", "batch")),
     "clear_with": (_clear_with, ("account",)),
-    SUSPEND: (_suspend, ()),
+    SUSPEND: (_suspend, ("batch",)),
     TAKE_EVIDENCE: (_take_evidence, ()),
     "correct_payment": (_correct, ("status",)),
     "give_up_claim": (_give_up_claim, ("item",)),
-    "claim_paid": (_claim_paid, ("item",)),
+    "claim_paid": (_claim_paid, ("item", "batch")),
     "offset": (_offset, ("against",)),
     IGNORE: (_ignore, ()),
 }

@@ -6,9 +6,9 @@ clear_with                                      the line is undone, and stands i
                                                 of a channel's row, the opposite entry
 suspend                                         the row or line is undone
 correct_payment                                 the other status
+give_up_claim, claim_paid                       the claim stands again
 ignore                                          nothing
-take_evidence, offset, give_up_claim,           by nothing: a channel's word stays said, and what the channel pays is
-claim_paid                                      its own word too
+take_evidence, offset                           by nothing: a channel's word stays said
 """
 
 import hashlib
@@ -18,17 +18,18 @@ from typing import Literal
 from commands.bank_lines import ClearBankLine, SuspendBankLine, UndoBankLine
 from commands.books import Books
 from commands.break_resolutions import Resolution, resolution_of
+from commands.claims import ReopenClaim
 from commands.corrections import CorrectPayment
 from commands.entries import PostEntry, ReverseEntry
 from commands.settlement_batches import SettleBatchRow, UndoBatchRow
-from commands.settlements import SettleLine, UndoSettlement
+from commands.settlements import CloseClaim, SettleLine, UndoSettlement
 from commands.system_accounts import StreamEvents
 from ledger.break_state import Break
 from ledger.errors import BreakNotUndoable
 from ledger.events.bank_lines import BankLineCleared, BankLineRecognized, BankLineReopened, BankLineSuspended
 from ledger.events.breaks import BreakProposed
 from ledger.events.event import Event
-from ledger.events.settlements import BatchRowUndone, LineUnsettled
+from ledger.events.settlements import BatchRowUndone, ClaimReopened, LineUnsettled
 from ledger.ids import ENTRY
 from ledger.journal import Posting, opposite
 
@@ -52,6 +53,8 @@ def undoing(books: Books, found: Break, carried_out: BreakProposed) -> Resolutio
         case CorrectPayment():
             other: Literal["succeeded", "failed"] = "failed" if done.status == "succeeded" else "succeeded"
             return Resolution(CorrectPayment(done.payment, other, name, done.channel_reference))
+        case CloseClaim():
+            return Resolution(ReopenClaim(done.item, name))
         case PostEntry():
             back = ENTRY + hashlib.sha256(f"undo {done.id}".encode()).hexdigest()[:32]
             return Resolution(ReverseEntry(back, done.id, name), own_accounts=True)
@@ -70,6 +73,8 @@ def check_opposite(
     for event in events:
         match event:
             case LineUnsettled(settled=told) | BatchRowUndone(settled=told) if told.reason != name:
+                pass
+            case ClaimReopened(closed=closed) if closed.reason != name:
                 pass
             case BankLineReopened(cleared=cleared) if cleared.reason != name:
                 pass

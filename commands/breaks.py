@@ -12,7 +12,7 @@ from commands.break_resolutions import FOLLOWED_BY, IGNORE, SUSPEND, TAKE_EVIDEN
 from commands.break_undoing import check_opposite, undoing
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
-from commands.policies.reconciliation import needs_four_eyes
+from commands.policies.reconciliation import is_bank, needs_four_eyes
 from ledger.break_state import OVER, PROPOSED, UNDO, Break, BreakView, evolve, fold, view_of
 from ledger.errors import (
     BreakNotFound,
@@ -101,7 +101,9 @@ def open_break(books: Books, command: OpenBreak, envelope: Envelope) -> Decision
         stands = not known.is_over
     else:
         # Whoever decided knew of just this; and what was done since the run looked is none of its findings.
-        stands = done.resolution in (IGNORE, SUSPEND) or known.resolved_at > command.known_at
+        stands = known.resolved_at > command.known_at or done.resolution == IGNORE
+        # A line of a bank is looked at while it stands in suspense; a row of a channel is not.
+        stands = stands or (done.resolution == SUSPEND and is_bank(opened.source))
     found_again = [] if stands else [BreakReopened(opened.id, "found again", opened.run)]
     return _told(books, opened.id, known, [*found_again])
 

@@ -10,6 +10,7 @@ from commands import (
     cancellations,
     changes,
     circuits,
+    claims,
     closings,
     coin_moves,
     confirmations,
@@ -111,6 +112,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | corrections.DECIDERS
     | circuits.DECIDERS
     | settlements.DECIDERS
+    | claims.DECIDERS
     | settlement_batches.DECIDERS
     | bank_lines.DECIDERS
     | report_imports.DECIDERS

@@ -34,6 +34,7 @@ from ledger.events.settlements import (
     BatchRowUndone,
     BatchUnpaid,
     ClaimClosed,
+    ClaimReopened,
     LineSettled,
     LineUnsettled,
     batch_stream,
@@ -216,6 +217,8 @@ def _batches_of(event: Any) -> Iterator[tuple[str, str, str]]:
             yield event.channel, event.settled_currency, event.batch
         case ClaimClosed() | BatchRowSettled() | BatchPaid() | BatchUnpaid() if event.batch:
             yield event.channel, event.currency, event.batch
+        case ClaimReopened(closed=closed) if closed.batch:
+            yield closed.channel, closed.currency, closed.batch
         case BatchRowUndone(settled=row):
             yield row.channel, row.currency, row.batch
         case BankLineCleared() | BankLineReopened():

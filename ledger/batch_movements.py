@@ -22,6 +22,7 @@ from ledger.events.settlements import (
     BatchRowSettled,
     BatchRowUndone,
     ClaimClosed,
+    ClaimReopened,
     LineSettled,
     LineUnsettled,
     RowPlace,
@@ -137,11 +138,14 @@ def _row_undone(event: BatchRowUndone) -> Movements:
     return _row(event.settled, undoes=True)
 
 
-def _claim(event: ClaimClosed) -> Movements:
+def _claim(event: ClaimClosed, *, undoes: bool = False) -> Movements:
     if event.batch:  # Else it was given up.
-        place = _place(event.row)
-        batch = (event.channel, event.currency, event.batch)
-        yield _moved(*batch, "row", "claim", event.amount, item=event.item, reason=event.reason, **place)
+        told = {"item": event.item, "reason": event.reason, "undoes": undoes, **_place(event.row)}
+        yield _moved(event.channel, event.currency, event.batch, "row", "claim", event.amount, **told)
+
+
+def _claim_reopened(event: ClaimReopened) -> Movements:
+    return _claim(event.closed, undoes=True)
 
 
 def _exchanged(event: FxSettled) -> Movements:
@@ -203,6 +207,7 @@ _RULES: dict[type[Event], Callable[[Any], Movements]] = {
     BatchRowSettled: _row,
     BatchRowUndone: _row_undone,
     ClaimClosed: _claim,
+    ClaimReopened: _claim_reopened,
     FxSettled: _exchanged,
     BankLineCleared: _cleared,
     BankLineReopened: _reopened,

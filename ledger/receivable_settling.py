@@ -4,7 +4,14 @@ from msgspec.structs import replace
 
 from ledger.events.event import Recorded
 from ledger.events.fx import FxSettled
-from ledger.events.settlements import ClaimClosed, FractionUndone, ItemsOffset, LineSettled, LineUnsettled
+from ledger.events.settlements import (
+    ClaimClosed,
+    ClaimReopened,
+    FractionUndone,
+    ItemsOffset,
+    LineSettled,
+    LineUnsettled,
+)
 from ledger.receivable_item import (
     OFFSET,
     OPEN,
@@ -51,6 +58,11 @@ def offset(items: Items, event: ItemsOffset, recorded: Recorded) -> Changed:
 def claim_closed(items: Items, event: ClaimClosed, recorded: Recorded) -> Changed:
     item = items[event.item]
     return [replace(item, claimed=item.claimed - event.amount)]
+
+
+def claim_reopened(items: Items, event: ClaimReopened, recorded: Recorded) -> Changed:
+    item = items[event.closed.item]
+    return [replace(item, claimed=item.claimed + event.closed.amount)]
 
 
 def fraction_undone(items: Items, event: FractionUndone, recorded: Recorded) -> Changed:
@@ -101,6 +113,7 @@ SETTLING_RULES: Rules = {
     LineUnsettled: unsettled,
     ItemsOffset: offset,
     ClaimClosed: claim_closed,
+    ClaimReopened: claim_reopened,
     FractionUndone: fraction_undone,
     FxSettled: exchanged,
 }

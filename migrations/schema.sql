@@ -565,6 +565,7 @@ CREATE TABLE book_example.settlement_batch_rows (
     CONSTRAINT settlement_batch_rows_pkey PRIMARY KEY (account, "position", nth)
 );
 CREATE INDEX settlement_batch_rows_by_role ON book_example.settlement_batch_rows USING btree (account, role, "position", nth) WHERE (undone = 0);
+CREATE INDEX settlement_batch_rows_by_row ON book_example.settlement_batch_rows USING btree (account, item, file, number) WHERE (undone = 0);
 GRANT INSERT, SELECT, UPDATE ON book_example.settlement_batch_rows TO ledger_app;
 
 CREATE TABLE book_example.settlement_batches (

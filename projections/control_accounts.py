@@ -51,7 +51,7 @@ WITH open (account, currency, amount, items) AS ({source}),
                      coalesce(o.items, 0) AS items, coalesce(o.amount, 0) AS amount, coalesce(h.balance, 0) AS balance
                 FROM held AS h FULL JOIN open AS o ON o.account = h.account)
 SELECT substr(account, 5, 4), currency, account, items, amount, balance
-  FROM both_sides WHERE amount <> balance
+  FROM both_sides WHERE amount <> balance OR account = ANY(%(touched)s)
  UNION ALL
 SELECT substr(account, 5, 4), currency, '', sum(items)::bigint, sum(amount)::bigint, sum(balance)::bigint
   FROM both_sides GROUP BY 1, 2
@@ -120,52 +120,50 @@ async def _compared(
     head, seen = (await (await connection.execute(in_book(_POSITIONS, book), (view,))).fetchall())[0]
     if head - seen > _FARTHEST_BEHIND:
         raise NotCaughtUp(position=seen, head=head)
-    bounds = {
-        "from": [f"sys:{code.number}:" for code in codes],
+    prefixes = [f"sys:{code.number}:" for code in codes]
+    unseen = await _unseen(connection, book, seen, tuple(prefixes))
+    wanted = {
+        "from": prefixes,
         "until": [f"sys:{code.number};" for code in codes],  # Behind all that goes on with a colon.
+        "touched": list(unseen),
     }
     statement = in_book(_COMPARED.replace("{source}", source), book)
-    rows = await (await connection.execute(statement, bounds)).fetchall()
-    sums: dict[tuple[str, str], list[int]] = {}
-    different: dict[str, tuple[str, str, int, int]] = {}
-    for code, currency, account, items, amount, balance in rows:
+    rows = await (await connection.execute(statement, wanted)).fetchall()
+    sums = {
+        (code, currency): [items, amount, balance]
+        for code, currency, account, items, amount, balance in rows
+        if not account
+    }
+    different: list[tuple[str, AccountDifference]] = []
+    for code, currency, account, _, amount, balance in rows:
         if account:
-            different[account] = code, currency, amount, balance
-        else:
-            sums[code, currency] = [items, amount, balance]
-    for (account, currency), later in (await _unseen(connection, book, seen, tuple(bounds["from"]))).items():
-        # The balances are those of the log's end.
-        code = account[4:8]
-        sums.setdefault((code, currency), [0, 0, 0])[2] -= later
-        _, _, amount, balance = different.get(account, (code, currency, 0, 0))
-        different[account] = code, currency, amount, balance - later
+            # The balances are those of the log's end.
+            later = unseen.get(account, 0)
+            sums[code, currency][2] -= later
+            if amount != balance - later:
+                different.append((code, AccountDifference(account, currency, amount, balance - later)))
     return seen, [_control(*place, figures, different) for place, figures in sorted(sums.items())]
 
 
 def _control(
-    number: str, currency: str, figures: list[int], different: dict[str, tuple[str, str, int, int]]
+    number: str, currency: str, figures: list[int], different: list[tuple[str, AccountDifference]]
 ) -> ControlAccount:
     items, amount, balance = figures
-    differences = [
-        AccountDifference(account, unit, open_, held)
-        for account, (code, unit, open_, held) in sorted(different.items())
-        if (code, unit) == (number, currency) and open_ != held
-    ]
+    differences = [one for code, one in different if (code, one.currency) == (number, currency)]
+    differences.sort(key=lambda one: one.account)
     name = code_of(f"sys:{number}:").title
     shown = differences[:_MOST_SHOWN]
     return ControlAccount(number, name, currency, items, amount, balance, len(differences), shown, not differences)
 
 
-async def _unseen(
-    connection: AsyncConnection[Any], book: str, seen: int, prefixes: tuple[str, ...]
-) -> dict[tuple[str, str], int]:
-    """What the log has moved behind a position, by account and currency, on the normal side of the account."""
-    moved: defaultdict[tuple[str, str], int] = defaultdict(int)
+async def _unseen(connection: AsyncConnection[Any], book: str, seen: int, prefixes: tuple[str, ...]) -> dict[str, int]:
+    """What the log has moved behind a position, by account, on the normal side of it."""
+    moved: defaultdict[str, int] = defaultdict(int)
     unseen, _ = await read.log(connection, book, after=seen, limit=_FARTHEST_BEHIND)
     for recorded in unseen:
         for move in movements_for(recorded.event):
             if move.account.startswith(prefixes):
                 net = move.debit - move.credit
                 debit_normal = code_of(move.account).kind in DEBIT_NORMAL
-                moved[move.account, move.currency] += net if debit_normal else -net
+                moved[move.account] += net if debit_normal else -net
     return moved

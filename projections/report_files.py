@@ -25,6 +25,7 @@ from ledger.events.settlements import (
     BatchRowSettled,
     BatchRowUndone,
     ClaimClosed,
+    ClaimReopened,
     LineSettled,
     LineUnsettled,
     RowPlace,
@@ -204,6 +205,8 @@ def _changes(event: Event) -> Iterator[_Change]:
             yield _Change(place.file, place.number, MATCHED, f"batch {event.batch}")
         case ClaimClosed(row=paid) if paid is not None:
             yield _Change(paid.file, paid.number, MATCHED, event.item)
+        case ClaimReopened(closed=ClaimClosed(row=unpaid)) if unpaid is not None:
+            yield _open_again(unpaid, event.reason)
         case BatchRowUndone(settled=undone):
             yield _open_again(undone.row, event.reason)
         case BankLineCleared(line=line):

@@ -27,11 +27,14 @@ SELECT * FROM unnest(%b::text[], %b::bigint[], %b::integer[], %b::text[], %b::te
                      %b::bytea[])
     ON CONFLICT DO NOTHING
 """
-# The one that stands: what was undone before, and settled again, is another.
+# The last one that stands: what was undone before, and settled again, is another.
 _UNDO = """
-UPDATE {settlement_batch_rows} SET undone = %(position)b
- WHERE account = %(account)b AND role = %(role)b AND item = %(item)b AND file = %(file)b AND number = %(number)b
-   AND undone = 0 AND position < %(position)b
+UPDATE {settlement_batch_rows} AS r SET undone = %(position)b
+  FROM (SELECT account, position, nth FROM {settlement_batch_rows}
+         WHERE account = %(account)b AND item = %(item)b AND file = %(file)b AND number = %(number)b AND role = %(role)b
+           AND undone = 0 AND position < %(position)b
+         ORDER BY position DESC, nth DESC LIMIT 1) AS last
+ WHERE (r.account, r.position, r.nth) = (last.account, last.position, last.nth)
 """
 _ADD = """
 INSERT INTO {settlement_batches} AS known

@@ -141,7 +141,8 @@ class ProposeResolutionRequest(Request):
     `merchant_bears`, `platform_bears`, `settle_with`, `give_up_claim`, `claim_paid`: `item`. `offset`: `against`.
     `clear_with`: `account`. `correct_payment`: `status`. The others take none: `suspend`, `take_evidence` (the row is
     its channel's word), `ignore`, and `undo`, which takes back what was done for the break last. What was suspended may
-    be cleared later, and a claim given up, as a second proposal on the same break.
+    be cleared later, and a claim given up, as a second proposal on the same break. `batch`: in which one a row is paid,
+    where that which it names was paid without it.
     """
 
     model_config = ConfigDict(

@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Path, Query
-from pydantic import StringConstraints
 from starlette.responses import Response
 
 from api.answers import Page, answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
-from api.fields import DEFAULT_PAGE, Currency, Identifier
+from api.fields import DEFAULT_PAGE, Currency, Identifier, Name
 from api.routing import Router
 from ledger.errors import CurrencyUnknown, CursorInvalid, LimitRange, SettlementBatchNotFound
 from ledger.events.event import entry_id_of
@@ -30,7 +29,6 @@ from projections.settlement_batches import (
 
 router = Router("/v1/reconciliation/batches", "reconciliation")
 
-BatchName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _FIRST = 100
 _ROLES = {"lines": LINE, "rows": ROW, "bank_lines": PAYMENT}
 
@@ -216,7 +214,7 @@ async def get_settlement_batch(
     caller: Calling,
     channel: Identifier,
     currency: Currency,
-    batch_: Annotated[BatchName, Path(alias="batch", description=f"Its key or name; `{NO_BATCH}`: without a batch.")],
+    batch_: Annotated[Name, Path(alias="batch", description=f"Its key or name; `{NO_BATCH}`: without a batch.")],
     show: Annotated[Literal["lines", "rows", "bank_lines"], Query(description="What the page `data` is of.")] = "lines",
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,

@@ -20,7 +20,7 @@ _CHINA = timezone(timedelta(hours=8))
 # What is tolerated in a line is what its settlement tolerates, and so is the sum of a day.
 _OF_CHANNELS = Policy(
     amount=Tolerance(DEFAULT.amount),
-    fee=Tolerance(1),
+    fee=Tolerance(DEFAULT.fee),
     tolerated_at_most=DEFAULT.amount_per_day,
     wait_days=3,
     calendar=EVERY_DAY,

@@ -22,7 +22,7 @@ from commands.deciders import DECIDERS
 from commands.envelope import Answer, Command, Part, own_envelope
 from commands.handler import Handler
 from commands.policies.reconciliation import end_of_day, policy_of
-from commands.processes.reconciliation_steps import Sides, break_of, steps_of, suspended, told_of
+from commands.processes.reconciliation_steps import Sides, Step, break_of, refused_match, steps_of, suspended, told_of
 from commands.processes.worker import wait_for
 from commands.reconciliation import EndReconciliation
 from commands.submitting import submit_all
@@ -30,7 +30,7 @@ from commands.writer import Writers
 from ledger.errors import NotCaughtUp, Refusal
 from ledger.events.reconciliation import ReconciliationCompleted, ReconciliationRequested, RunTotal
 from ledger.matching.matcher import match
-from ledger.matching.outcome import Outcome
+from ledger.matching.outcome import Break, Outcome
 from ledger.store import read
 from ledger.store.append import Appender
 from ledger.store.connection import Database
@@ -76,7 +76,7 @@ class Runner:
         run = await self._evidence.next_run(book)
         if run is None:
             return False
-        position, settled, refused, found_by = 0, 0, Counter[str](), Counter[str]()
+        position, settled, refused, found_by = 0, 0, list[Step](), Counter[str]()
         for number in range(1, _MOST_PASSES + 1):
             sides, outcome = await self._compare(book, run, position)
             steps = steps_of(run, sides, outcome, first_pass=number == 1)
@@ -84,8 +84,10 @@ class Runner:
             position = max([position, *(answer.position for answer in answers)])
             done = [step for step, answer in zip(steps, answers, strict=True) if answer.refusal is None]
             settled += sum(step.settles for step in done)
-            found_by.update(step.found_by for step in done if step.settles)
-            refused = Counter(type(answer.refusal).code() for answer in answers if answer.refusal is not None)
+            for step in done:
+                if step.settles:
+                    found_by[step.found_by] += step.settles
+            refused = [step for step, answer in zip(steps, answers, strict=True) if answer.refusal is not None]
             if not done:
                 break
         sides, outcome = await self._compare(book, run, position)
@@ -106,10 +108,13 @@ class Runner:
         sides: Sides,
         outcome: Outcome,
         settled: int,
-        refused: Counter[str],
+        refused: Sequence[Step],
         found_by: Counter[str],
     ) -> None:
-        breaks = [break_of(run, sides, one) for one in outcome.breaks]
+        not_brought_home = {step.rows for step in refused}
+        stuck = [refused_match(sides, one) for one in outcome.matches if one.rows in not_brought_home]
+        found = [*outcome.breaks, *stuck]
+        breaks = [break_of(run, sides, one) for one in found]
         opened: list[Command] = [OpenBreak(one, sides.position) for one in breaks]
         opened += suspended(run, breaks)
         answers = await self._carry_out(book, run, opened, "breaks")
@@ -122,20 +127,20 @@ class Runner:
         ended = ReconciliationCompleted(
             id=run.id,
             output_hash=_hash_of(states, outcome),
-            matches=settled + len(outcome.matches),
+            matches=settled + len(outcome.matches) - len(stuck),
             settled=settled,
-            breaks=len(outcome.breaks),
+            breaks=len(found),
             opened=sum(answer.status == 201 and not answer.replayed for answer in answers[: len(breaks)]),
             waiting=len(outcome.waiting_rows) + len(outcome.waiting_items),
             duplicates=len(outcome.duplicates),
             known_at=sides.position,
-            refused=refused.total(),
+            refused=len(refused),
             totals=tuple(
                 RunTotal(one.side, one.state, one.currency, one.count, one.gross, one.fee) for one in outcome.totals
             ),
             found_by=dict(found_by),
-            breaks_by_type=dict(Counter(one.type for one in outcome.breaks)),
-            at_risk=_at_risk(outcome),
+            breaks_by_type=dict(Counter(one.type for one in found)),
+            at_risk=_at_risk(found),
         )
         await self._carry_out(book, run, [EndReconciliation(ended)], "end")
 
@@ -164,9 +169,9 @@ def _hash_of(states: Sequence[tuple[str, str, str]], outcome: Outcome) -> str:
     return digest.hexdigest()
 
 
-def _at_risk(outcome: Outcome) -> dict[str, int]:
+def _at_risk(breaks: Sequence[Break]) -> dict[str, int]:
     sums = Counter[str]()
-    for one in outcome.breaks:
+    for one in breaks:
         sums[one.currency] += one.at_risk
     return dict(sums)
 

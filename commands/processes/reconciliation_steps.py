@@ -10,7 +10,7 @@ a line of a bank             it clears batches, payouts, what came back, or an e
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 import msgspec
 from msgspec.structs import replace
@@ -90,19 +90,24 @@ def _row_of(one: ReportedRow) -> Row:
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A command, how many matches it settles, and by which pass they were found."""
+    """A command, how many matches it settles, by which pass they were found, and the rows of the match it is for."""
 
     command: Command
     settles: int
     found_by: str = ""
+    rows: tuple[str, ...] = ()
 
 
 def batch_of(row: ReportRow) -> str:
     """The batch in which a channel pays a row: the one that it names, else that of the day it counts from."""
     if row.batch:
         return row.batch
-    day = row.value_date or (None if row.at is None else row.at.date())
+    day = _day_of(row)
     return "undated" if day is None else day.isoformat()
+
+
+def _day_of(row: ReportRow) -> date | None:
+    return row.value_date or (None if row.at is None else row.at.date())
 
 
 def told_of(command: Command) -> str:
@@ -132,17 +137,21 @@ def steps_of(run: ReconciliationRequested, sides: Sides, outcome: Outcome, *, fi
         rows = [sides.reported[name] for name in found.rows]
         known = [items[name] for name in found.items]
         if is_bank(run.source):
-            steps += _at_bank(run, found, rows, known)
+            steps += _parts_of(found, _at_bank(run, found, rows, known))
         elif rows[0].row.kind in ("payout", "payout_returned"):
             told_by = known[0].id if known else batch_of(rows[0].row)
             acknowledged += [AcknowledgedRow(one.file, one.number, told_by) for one in rows]
         else:
-            steps += _at_channel(run, found, rows, known)
+            steps += _parts_of(found, _at_channel(run, found, rows, known))
     if acknowledged:
         steps.append(Step(AcknowledgeRows(run.id, tuple(acknowledged)), len(acknowledged), "acknowledged"))
     if first_pass:
         steps += [_rounded(run, sides, one) for one in outcome.roundings if one.is_complete and one.difference]
     return steps
+
+
+def _parts_of(found: Match, steps: Iterable[Step]) -> list[Step]:
+    return [msgspec.structs.replace(step, rows=found.rows) for step in steps]
 
 
 def _at_channel(
@@ -285,6 +294,26 @@ def break_of(run: ReconciliationRequested, sides: Sides, found: Break) -> BreakO
         suggested=None
         if suggested is None
         else SuggestedResolution(suggested.row, suggested.amounts, suggested.currency, suggested.then),
+    )
+
+
+def refused_match(sides: Sides, found: Match) -> Break:
+    """What agrees, and cannot be brought home: too much was tolerated already, or its batch was paid without it."""
+    rows = [sides.reported[name].row for name in found.rows]
+    items = [item for item in sides.items if item.id in found.items]
+    ours, theirs = sum(item.gross for item in items), sum(row.gross for row in rows)
+    differs = ours != theirs and len(rows) == len(items) == 1
+    return Break(
+        type="split" if not differs else "amount_ours_more" if ours > theirs else "amount_ours_less",
+        side="both" if items else "theirs",
+        rows=found.rows,
+        items=found.items,
+        kind=rows[0].kind,
+        currency=items[0].currency if items else rows[0].currency,
+        ours=ours,
+        theirs=theirs,
+        at_risk=abs(ours - theirs) if differs else max(abs(ours), abs(theirs)),
+        since=min(filter(None, (_day_of(row) for row in rows)), default=None),
     )
 
 

@@ -45,7 +45,7 @@ class _Reading:
     """One pass over a file: what was found so far. Used by one thread at a time."""
 
     def __init__(self, reader: Reader, file: BinaryIO, asked: ReceiveReportFile) -> None:
-        self._items: Iterator[ReportItem] = reader(file)
+        self._items = _read(reader, file)
         self._asked = asked
         self._fingerprint = RowFingerprints(asked.source, asked.account)
         self.pieces = 0
@@ -94,6 +94,11 @@ class _Reading:
         return ReadReportRows(
             asked.id, asked.source, asked.account, self.pieces, first, tuple(rows), fingerprints, tuple(rejected)
         )
+
+
+def _read(reader: Reader, file: BinaryIO) -> Iterator[ReportItem]:
+    """What the reader gives, from the first piece on: a file may be refused at its first line."""
+    yield from reader(file)
 
 
 async def import_report(

@@ -140,6 +140,15 @@ class ClaimClosed(Event, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
+class ClaimReopened(Event, frozen=True, omit_defaults=True):
+    """The exact opposite of a closed claim: it was not paid back, or is not given up."""
+
+    topic: ClassVar[str] = "settlements.claim_reopened.v1"
+
+    closed: ClaimClosed
+    reason: str = ""
+
+
 class BatchRowSettled(Event, frozen=True, omit_defaults=True):
     """A row of a batch that is about none of its lines: by `amount` the channel will pay us more, below 0 less.
 

@@ -6,15 +6,17 @@ What they make of its items of a channel's receivable is in receivable_items.py.
 from msgspec.structs import replace
 
 from ledger.events.event import Event, Recorded
-from ledger.events.settlements import ClaimClosed, ItemsOffset, LineSettled, LineUnsettled
+from ledger.events.settlements import ClaimClosed, ClaimReopened, ItemsOffset, LineSettled, LineUnsettled
 from ledger.evolving.payments import Evolvers
 from ledger.payment import Payment
 
 # They may stand in the stream of anything that a channel settles.
-SETTLING: tuple[type[Event], ...] = (LineSettled, LineUnsettled, ItemsOffset, ClaimClosed)
+SETTLING: tuple[type[Event], ...] = (LineSettled, LineUnsettled, ItemsOffset, ClaimClosed, ClaimReopened)
 
 
-def told(payment: Payment, event: LineSettled | ItemsOffset | ClaimClosed, recorded: Recorded) -> Payment:
+def told(
+    payment: Payment, event: LineSettled | ItemsOffset | ClaimClosed | ClaimReopened, recorded: Recorded
+) -> Payment:
     return payment
 
 
@@ -28,4 +30,10 @@ def unsettled(payment: Payment, event: LineUnsettled, recorded: Recorded) -> Pay
     return replace(payment, settled_exchanges=tuple(left))
 
 
-EVOLVERS: Evolvers = {LineSettled: told, LineUnsettled: unsettled, ItemsOffset: told, ClaimClosed: told}
+EVOLVERS: Evolvers = {
+    LineSettled: told,
+    LineUnsettled: unsettled,
+    ItemsOffset: told,
+    ClaimClosed: told,
+    ClaimReopened: told,
+}

@@ -19,7 +19,7 @@ from ledger.matching.outcome import Match, Outcome, Rounding, SettledState, Tota
 from ledger.matching.policy import Policy
 from ledger.matching.sides import Item, Row
 from ledger.matching.suggestions import suggest
-from ledger.matching.sums import match_by_sum
+from ledger.matching.sums import match_by_batch, match_by_sum
 from ledger.matching.windows import match_by_window
 
 _STATES: dict[int, SettledState] = {
@@ -42,8 +42,9 @@ def match(
     board = Board(rows, items, policy, now)
     board.keep(earlier)
     match_by_name(board)
+    named = match_by_batch(board)
     match_by_window(board)
-    match_by_sum(board)
+    match_by_sum(board, named)
     judge_left_over(board)
     return _outcome(board)
 

@@ -31,19 +31,34 @@ class Unit(Struct, frozen=True, gc=False):
     net: int
 
 
-def match_by_sum(board: Board) -> None:
-    """By the id of the batch; what a channel pays out, by its rows; and by sums of few that can be only one."""
-    lines = [n for n in board.open_rows() if board.rows[n].kind in BATCH_KINDS]
-    if not lines:
-        return
+def match_by_batch(board: Board) -> set[int]:
+    """By the id of the batch; returns the lines that name one, whatever came of them.
+
+    Comes before amounts are looked at: a line that names a batch is not another's of the same amount.
+    """
+    lines = _open_lines(board)
+    return _settle_named_batches(board, lines, _open_batches(board)) if lines else set()
+
+
+def match_by_sum(board: Board, named: set[int]) -> None:
+    """What a channel pays out, by its rows; and by sums of few that can be only one."""
+    lines = [n for n in _open_lines(board) if n not in named]
+    if lines:
+        _settle_payouts(board, lines)
+        _settle_unique_sums(board, lines, _open_batches(board))
+
+
+def _open_lines(board: Board) -> list[int]:
+    return [n for n in board.open_rows() if board.rows[n].kind in BATCH_KINDS]
+
+
+def _open_batches(board: Board) -> dict[Batch, list[int]]:
     batches = dict[Batch, list[int]]()
     for k in board.open_items():
         item = board.items[k]
         if item.batch and item.state == "booked":
             batches.setdefault((item.batch, item.currency), []).append(k)
-    named = _settle_named_batches(board, lines, batches)
-    _settle_payouts(board, [n for n in lines if n not in named])
-    _settle_unique_sums(board, [n for n in lines if n not in named], batches)
+    return batches
 
 
 def _settle_named_batches(board: Board, lines: list[int], batches: Mapping[Batch, list[int]]) -> set[int]:

@@ -24,6 +24,7 @@ from ledger.events.settlements import (
     BatchRowSettled,
     BatchRowUndone,
     ClaimClosed,
+    ClaimReopened,
     FractionRounded,
     FractionUndone,
     LineSettled,
@@ -85,12 +86,20 @@ def line_unsettled(event: LineUnsettled) -> JournalEntry | None:
     return entry_if_any(*opposite((*_line(event.settled), *exchange, *realized)))
 
 
-def claim_closed(event: ClaimClosed) -> JournalEntry | None:
-    """The end of K6: paid back in a batch, or an expense after all."""
+def _claim(event: ClaimClosed) -> tuple[Posting, ...]:
     channel, currency = event.channel, event.currency
     batch = settlement_pending(channel, currency, event.batch)
     became = batch if event.batch else channel_fee(channel, currency)
-    return entry_if_any(moved(became, event.amount, currency), *opposite([_suspense(channel, event.amount, currency)]))
+    return moved(became, event.amount, currency), *opposite([_suspense(channel, event.amount, currency)])
+
+
+def claim_closed(event: ClaimClosed) -> JournalEntry | None:
+    """The end of K6: paid back in a batch, or an expense after all."""
+    return entry_if_any(*_claim(event))
+
+
+def claim_reopened(event: ClaimReopened) -> JournalEntry | None:
+    return entry_if_any(*opposite(_claim(event.closed)))
 
 
 def _batch_row(event: BatchRowSettled) -> tuple[Posting, ...]:
@@ -139,6 +148,7 @@ ENTRY_RULES: Rules = {
     LineSettled: line_settled,
     LineUnsettled: line_unsettled,
     ClaimClosed: claim_closed,
+    ClaimReopened: claim_reopened,
     BatchRowSettled: batch_row_settled,
     BatchRowUndone: batch_row_undone,
     FractionRounded: fraction_rounded,

@@ -257,6 +257,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     settlements.DifferenceTolerated,
     settlements.ItemsOffset,
     settlements.ClaimClosed,
+    settlements.ClaimReopened,
     settlements.BatchRowSettled,
     settlements.BatchRowUndone,
     settlements.FractionRounded,

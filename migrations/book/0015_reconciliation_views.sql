@@ -57,6 +57,7 @@ CREATE TABLE settlement_batch_rows (
     CONSTRAINT settlement_batch_rows_pkey PRIMARY KEY (account, position, nth)
 );
 CREATE INDEX settlement_batch_rows_by_role ON settlement_batch_rows (account, role, position, nth) WHERE undone = 0;
+CREATE INDEX settlement_batch_rows_by_row ON settlement_batch_rows (account, item, file, number) WHERE undone = 0;
 
 -- Single-entry sub-ledgers of control accounts: what is open of each refund, payout, frozen sum and dispute.
 CREATE TABLE sub_ledger_items (

@@ -238,7 +238,9 @@ class CounterpartConformance:
         books = simulator.books()
         charges = [each for each in books["charges"] if each["status"] == "succeeded"]
         refunds = [each for each in books["refunds"] if each["status"] == "succeeded"]
-        owed = sum(each["amount"] - each["fee"] for each in charges) - sum(each["amount"] for each in refunds)
+        owed = sum(each["amount"] - each["fee"] for each in charges) - sum(
+            each["amount"] + each["fee"] for each in refunds
+        )
         assert charges
         assert sum(int(row["net"]) for row in simulator.settlement()) == owed
 

@@ -96,3 +96,9 @@ def paid_break(kind: str = "amount_ours_more", gross: int = 5_800, fee: int = 36
     """A sale of 60.00, of which the channel says something else."""
     story = given(*PAID_BY_CARD)
     return story.given(found(broken(kind, row(gross, fee), items=(item_of(story, "sale"),))))
+
+
+def stranger(gross: int = 7_000, fee: int = 70, **changed: Any) -> Story:
+    """A row that names nothing of ours."""
+    told = {"our_reference": "order-77", "external_id": "ch_77", **changed}
+    return given(*PAID_BY_CARD).given(found(broken("missing_here", row(gross, fee, **told))))

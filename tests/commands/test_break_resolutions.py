@@ -38,6 +38,7 @@ from tests.commands.break_stories import (
     row,
     shown_break,
     state,
+    stranger,
 )
 from tests.commands.given import Story, given
 from tests.commands.settlement_stories import (
@@ -73,12 +74,6 @@ from tests.commands.test_receivable_items import check_log
 DECLINED_BY_CARD = (*PARTIES, by_card(), attempt_of("pay_1", DECLINED))
 UNKNOWN_BY_CARD = (*PARTIES, by_card(), attempt_of("pay_1", Unknown("ReadTimeout")))
 IN_SUSPENSE, OUT_OF_SUSPENSE = "sys:2910:bank:main:eur", "sys:1910:bank:main:eur"
-
-
-def stranger(gross: int = 7_000, fee: int = 70, **changed: Any) -> Story:
-    """A row that names nothing of ours."""
-    told = {"our_reference": "order-77", "external_id": "ch_77", **changed}
-    return given(*PAID_BY_CARD).given(found(broken("missing_here", row(gross, fee, **told))))
 
 
 def check_shown_is_made(story: Story, resolution: str, **parameters: str) -> None:
@@ -131,14 +126,19 @@ def test_nothing_differs_that_nobody_decided() -> None:
 
 def test_too_large_a_fee_is_claimed_and_given_up_at_last() -> None:
     story = paid_break("fee", 6_000, 136)
+    before = story.balances()
     check_shown_is_made(story, "settle_with")
     assert (story.balance(PENDING), story.balance(CLAIMS), story.balance(CHANNEL_FEE)) == (5_864, 100, 36)
     assert (state(story).status, item_of(story, "sale").claimed) == ("resolved", 100)
     check_shown_is_made(story, "give_up_claim")
     assert (story.balance(CLAIMS), story.balance(CHANNEL_FEE)) == (0, 136)
     assert (state(story).status, item_of(story, "sale").claimed) == ("written_off", 0)
-    story.when(propose("undo")).refused(BreakNotUndoable, resolution="give_up_claim")
-    assert state(story).status == "written_off"
+    resolved(story, "undo")
+    assert (state(story).status, item_of(story, "sale").claimed) == ("resolved", 100)
+    assert (story.balance(CLAIMS), story.balance(CHANNEL_FEE)) == (100, 36)
+    resolved(story, "undo")
+    assert (state(story).status, item_of(story, "sale").status) == ("reopened", "open")
+    assert story.balances() == before
 
 
 def test_a_claim_is_undone_with_its_line_while_it_stands() -> None:
@@ -155,9 +155,12 @@ def test_a_claim_is_paid_back_by_another_row() -> None:
     back = row(100, 0, kind="adjustment", number=7, batch="2026-03-16", our_reference="")
     story.given(found(broken("unknown_kind", back)))
     story.when(propose("claim_paid")).refused(FieldMissing, "/parameters/item")
+    before = story.balances()
     check_shown_is_made(story, "claim_paid", item=item.id)
     assert (story.balance(CLAIMS), item_of(story, "sale").claimed) == (0, 0)
     assert story.balance("sys:1120:card_simulator:2026-03-16:eur") == 100
+    resolved(story, "undo")
+    assert (story.balances(), item_of(story, "sale").claimed) == (before, 100)
 
 
 def test_too_small_a_fee_is_owed_until_it_is_given_up() -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from commands.break_resolutions import place_of
 from commands.breaks import SettleBreak
 from commands.policies.reconciliation import limit_of, needs_four_eyes, policy_of
 from commands.policies.settlements import DEFAULT
+from commands.settlement_batches import UndoBatchRow
 from commands.settlements import UndoSettlement
 from ledger.errors import (
     BreakNotFound,
@@ -38,6 +40,7 @@ from tests.commands.break_stories import (
     REJECT,
     REOPEN,
     RUN,
+    at_bank,
     broken,
     found,
     paid_break,
@@ -45,6 +48,7 @@ from tests.commands.break_stories import (
     resolved,
     row,
     state,
+    stranger,
 )
 from tests.commands.given import NOON, given
 from tests.commands.settlement_stories import (
@@ -54,6 +58,7 @@ from tests.commands.settlement_stories import (
     line,
 )
 from tests.commands.stories import (
+    CHANNEL,
     CHANNEL_FEE,
     MERCHANT,
     MERCHANT_DEBT,
@@ -105,6 +110,23 @@ def test_what_was_resolved_and_undone_by_somebody_else_is_found_again() -> None:
     assert (state(story).status, state(story).standing) == ("reopened", ())
     resolved(story, "platform_bears")
     assert state(story).status == "written_off"
+
+
+def test_what_left_suspense_by_somebody_else_is_found_again_and_a_line_in_suspense_is_not() -> None:
+    story = resolved(stranger(), "suspend")
+    opened, row_ = state(story).opened, state(story).opened.rows[0]
+    story.given(UndoBatchRow(CHANNEL, "EUR", row_.batch, place_of(row_)))
+    story.when(found(opened, 999)).then(BreakReopened(NAME, "found again", RUN))
+    line_ = given(*PARTIES, found(at_bank(5_000)))
+    resolved(line_, "suspend")
+    line_.when(found(at_bank(5_000), 999)).then().answered(200, status="resolved")
+
+
+def test_what_was_approved_is_not_approved_again() -> None:
+    story = resolved(paid_break(), "merchant_bears")
+    before = story.balances()
+    story.when(APPROVE).refused(BreakStateInvalid, break_status="resolved")
+    assert story.balances() == before
 
 
 def test_what_was_settled_otherwise_since_is_not_undone_for_the_break() -> None:

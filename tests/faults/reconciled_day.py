@@ -17,15 +17,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import httpx2
 import psycopg
 
+from ledger.events.refunds import RefundFailed, RefundPaidByBank, RefundReturned
 from projections.receivable_items import ReceivableControl, control
 from tests.faults import two_channels
 from tests.faults.reconciled_day_files import ChannelFile, Line, mt940, paid_by, read_files, table_of
-from tests.faults.reconciled_day_orders import WALLETS, DayShopper
+from tests.faults.reconciled_day_orders import COMES_BACK, WALLETS, DayShopper
 from tests.faults.two_channels import CURRENCIES, Campaign, Sizes, Told
 from tests.faults.two_channels_orders import patiently
-from tests.faults.two_channels_plan import CARDS, OTHERS, plan_of
+from tests.faults.two_channels_plan import CARDS, OTHERS
 from tests.faults.verdict import log_of
 from tests.journeys.caller import Reply, fresh
 from tests.journeys.parties import BANK
@@ -35,6 +37,7 @@ from tests.journeys.test_report_file_scenarios import sent
 ACCOUNT = "main"
 FLOAT = ("card_simulator_b", 500_000)
 _INSTANT = "instant_payouts"
+_PAYERS = ("card_simulator", _INSTANT)
 _MOST_RULES = 100  # that the simulator takes
 _PAYOUT_FAULTS = ("timeout_before", "timeout_after", "error_500_before", "error_500_after", "malformed_body")
 _PAYOUT_RULES = [
@@ -79,6 +82,8 @@ class Day(Campaign):
         self._shopper = DayShopper(self._operator, self._callers, shops)
         self.report = Report()
         self._runs: list[tuple[str, str, str, str]] = []
+        # How fast it is to be, and its id.
+        self._payouts: list[list[str]] = []
 
     def reconciled(self) -> Report:
         """Live through the day, and reconcile it."""
@@ -87,6 +92,7 @@ class Day(Campaign):
             files = read_files(self._service.simulator_url, self._since)
             self._timed("reports", partial(self.take_in, files))
             self._timed("bank", partial(self.take_in_bank, self.lines_of(files)))
+            self._timed("come back", self.come_back)
             self.judge_books_at_the_end(files)
             self._timed("again", self.run_again)
         return self.report
@@ -101,12 +107,15 @@ class Day(Campaign):
     def _plan(self, of: Any) -> None:
         def more(channel: str) -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = of(channel)
-            if found and of is plan_of:
-                found += [
-                    {"match": {"operation": "payout"}, "fault": fault, "probability_permille": 60}
-                    for fault in _PAYOUT_FAULTS
-                ]
-            return found[:_MOST_RULES]
+            if not found:
+                return []
+            # Of what came back nobody asks: only a message tells of it, or this day's file.
+            told = {"match": {"operation": "refund", "token": COMES_BACK}, "fault": "duplicate_callback"}
+            payouts = [
+                {"match": {"operation": "payout"}, "fault": fault, "probability_permille": 60}
+                for fault in _PAYOUT_FAULTS
+            ]
+            return [told, *found, *payouts][:_MOST_RULES]
 
         super()._plan(more)
 
@@ -133,10 +142,7 @@ class Day(Campaign):
         with ThreadPoolExecutor(self._sizes.at_once) as pool:
             asked = [name.split() for name in pool.map(one, range(count)) if name]
         self.report.payouts = dict(Counter(speed for speed, _ in asked))
-        for number, (_, name) in enumerate(asked):
-            if number % 4 == 1 and self._payout(name)["status"] == "paid":
-                done = self._operator.post(f"/control/payouts/{name}/return", json={})
-                assert done.status_code in (200, 404, 422), done.text
+        self._payouts = asked
 
     def _payout(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = patiently(partial(self._caller.get, f"/payouts/{name}")).done(200)
@@ -153,11 +159,11 @@ class Day(Campaign):
         """Those that came back and are still owed to the payer: amount and currency."""
         found: dict[str, tuple[int, str]] = {}
         for fact in log_of(self._service.database, self._book):
-            topic, event = fact.event.topic, fact.event
-            if topic == "refunds.returned.v1":
-                found[event.id] = event.amount, event.currency  # type: ignore[union-attr]
-            elif topic in ("refunds.failed.v1", "refunds.paid_by_bank.v1"):
-                found.pop(event.id, None)  # type: ignore[union-attr]
+            match fact.event:
+                case RefundReturned() as event:
+                    found[event.id] = event.amount, event.currency
+                case RefundFailed(id=name) | RefundPaidByBank(id=name):
+                    found.pop(name, None)
         return found
 
     def _look(self, name: str) -> None:
@@ -168,12 +174,19 @@ class Day(Campaign):
 
     def take_in(self, files: Iterable[ChannelFile]) -> None:
         """Import every file, and run its channel for its day."""
-        for file in files:
+        taken_in = list(files)
+        for file in taken_in:
             taken = self._import(file.content, file.source, file.channel)
             self.report.files[f"{file.channel} {file.day}"] = taken["rows"]
-            self._runs.append((file.channel, file.source, file.channel, file.day.isoformat()))
-        for one in self._runs:
-            self._run(*one)
+            self._to_run(file.channel, file.source, file.channel, file.day.isoformat())
+        for file in taken_in:
+            self._run(file.channel, file.source, file.channel, file.day.isoformat())
+
+    def _to_run(self, name: str, source: str, account: str, day: str) -> None:
+        """A run that has not been, or that has more to tell of its day."""
+        if (name, source, account, day) not in self._runs:
+            self._runs.append((name, source, account, day))
+        self.report.runs.pop(f"{name} {day}", None)
 
     def _import(self, content: bytes, source: str, account: str) -> dict[str, Any]:
         reply = patiently(partial(sent, self._caller, content, source=source, account=account, key=fresh("key")))
@@ -192,13 +205,16 @@ class Day(Campaign):
         }
         key = f"{name} {day}"
         before = self.report.runs.get(key)
-        self.report.runs[key] = told
-        ill = {k: told[k] for k in ("breaks", "waiting", "refused") if told[k]}
-        if ill:
-            self.report.wrong.append(f"the run of {key} comes to {ill}, {done['breaks_by_type']}")
+        self.report.runs.setdefault(key, told)
+        self._judge_run(key, done)
         if before is not None and (told["output_hash"], told["settled"]) != (before["output_hash"], 0):
             self.report.wrong.append(f"the second run of {key} comes to {told}, the first to {before}")
         return done
+
+    def _judge_run(self, key: str, done: dict[str, Any]) -> None:
+        ill = {k: done[k] for k in ("breaks", "waiting", "refused") if done[k]}
+        if ill:
+            self.report.wrong.append(f"the run of {key} comes to {ill}, {done['breaks_by_type']}")
 
     def _awaited(self, reply: Reply, noun: str, name: str) -> dict[str, Any]:
         path = f"/reconciliation/{noun}/{reply.body[name]}"
@@ -235,11 +251,40 @@ class Day(Campaign):
     def take_in_bank(self, lines: list[Line]) -> None:
         """Import the statement, and run it."""
         today = datetime.now(UTC).date()
+        opening = dict(self.report.bank)
         for line in lines:
             self.report.bank[line.currency] = self.report.bank.get(line.currency, 0) + line.amount
-        self._import(mt940("DE02120300000000202051", lines, today, len(self._runs)), "mt940", ACCOUNT)
-        self._runs.append(("bank", "mt940", ACCOUNT, today.isoformat()))
-        self._run(*self._runs[-1])
+        number = 2 if opening else 1
+        self._import(mt940("DE02120300000000202051", lines, today, number, opening), "mt940", ACCOUNT)
+        self._to_run("bank", "mt940", ACCOUNT, today.isoformat())
+        self._run("bank", "mt940", ACCOUNT, today.isoformat())
+
+    def come_back(self) -> None:
+        """Payouts that have left the bank come back to it: by the channel's word, its file, and another statement."""
+        back = [
+            name for speed, name in self._payouts[::3] if speed != "float" and self._payout(name)["status"] == "paid"
+        ]
+        with httpx2.Client(base_url=self._service.simulator_url, trust_env=False, timeout=60) as operator:
+            for name in back:
+                done = operator.post(f"/control/payouts/{name}/return", json={})
+                assert done.status_code == 200, done.text
+        for name in back:
+            self._service.wait_until(partial(self._is_returned, name), patience_s=60)
+        again = [one for one in read_files(self._service.simulator_url, self._since) if one.channel in _PAYERS]
+        rows = {
+            row["id"]: Line(int(row["gross"]), row["currency"], "RETURN OF PAYOUT", row["id"])
+            for file in again
+            for row in table_of(file)
+            if row["type"] == "payout_returned"
+        }
+        if sorted(rows) != sorted(back):
+            self.report.wrong.append(f"{back} came back, and {sorted(rows)} are reported")
+        if back:
+            self.take_in(again)
+            self.take_in_bank(list(rows.values()))
+
+    def _is_returned(self, name: str) -> bool:
+        return bool(self._payout(name)["status"] == "returned")
 
     def run_again(self) -> None:
         for one in self._runs:

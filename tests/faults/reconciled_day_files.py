@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
@@ -129,8 +129,8 @@ def bill_without(file: ChannelFile, row: int) -> ChannelFile:
     lines = gzip.decompress(file.content).decode().splitlines()
     cells = dict(zip(lines[0].split(","), lines[1 + row].replace("`", "").split(","), strict=True))
     sums = [Decimal(one) for one in lines[-1].replace("`", "").split(",")]
-    less = [1, *(Decimal(cells[name]) for name in ("应结订单金额", "退款金额", "充值券退款金额", "手续费"))]
-    less += [Decimal(cells[name]) for name in ("订单金额", "申请退款金额")]
+    summed = ("应结订单金额", "退款金额", "充值券退款金额", "手续费", "订单金额", "申请退款金额")
+    less = [Decimal(1), *(Decimal(cells[name]) for name in summed)]
     lines[-1] = ",".join(f"`{one - other}" for one, other in zip(sums, less, strict=True))
     del lines[1 + row]
     return ChannelFile(file.channel, file.source, file.day, gzip.compress("\r\n".join((*lines, "")).encode(), mtime=0))
@@ -141,17 +141,21 @@ def bill_without(file: ChannelFile, row: int) -> ChannelFile:
 _YEN = re.compile("JPY|KRW|VND")
 
 
-def mt940(account: str, lines: Iterable[Line], day: date, number: int) -> bytes:
-    """A message of one statement for each currency, from an account that was empty."""
+def mt940(
+    account: str, lines: Iterable[Line], day: date, number: int, opening: Mapping[str, int] | None = None
+) -> bytes:
+    """A message of one statement for each currency; `opening` is what stood there before, nothing without it."""
     by_currency: dict[str, list[Line]] = {}
     for line in lines:
         by_currency.setdefault(line.currency, []).append(line)
-    return "".join(_statement(account, c, found, day, number) for c, found in sorted(by_currency.items())).encode()
+    before = opening or {}
+    statements = (_statement(account, c, found, day, number, before.get(c, 0)) for c, found in by_currency.items())
+    return "".join(statements).encode()
 
 
-def _statement(account: str, currency: str, lines: Sequence[Line], day: date, number: int) -> str:
+def _statement(account: str, currency: str, lines: Sequence[Line], day: date, number: int, opening: int) -> str:
     begin = [f":20:DAY{number}{currency}", f":25:{account}{currency}", f":28C:{number}/1"]
-    begin.append(f":60F:C{day:%y%m%d}{currency}0,00" if not _YEN.match(currency) else f":60F:C{day:%y%m%d}{currency}0,")
+    begin.append(f":60F:{_balance(opening, currency, day)}")
     body: list[str] = []
     for place, line in enumerate(lines, 1):
         sign = "C" if line.amount > 0 else "D"
@@ -160,13 +164,13 @@ def _statement(account: str, currency: str, lines: Sequence[Line], day: date, nu
         body.append(f":61:{day:%y%m%d}{sign}{amount}NTRF{reference}//B{number}{currency}{place}")
         text = line.text if line.reference == reference else f"{line.reference} {line.text}"
         body += [f":86:{text[:65]}", *(text[at : at + 65] for at in range(65, len(text), 65))]
-    closing = sum(line.amount for line in lines)
-    end = f":62F:{'C' if closing >= 0 else 'D'}{day:%y%m%d}{currency}{_comma(abs(closing), currency)}"
+    end = f":62F:{_balance(opening + sum(line.amount for line in lines), currency, day)}"
     return "\n".join((*begin, *body, end, "-", ""))
+
+
+def _balance(minor: int, currency: str, day: date) -> str:
+    return f"{'C' if minor >= 0 else 'D'}{day:%y%m%d}{currency}{_comma(abs(minor), currency)}"
 
 
 def _comma(minor: int, currency: str) -> str:
     return f"{minor}," if _YEN.match(currency) else f"{minor // 100},{minor % 100:02d}"
-
-
-Change = Callable[[Table], Table]

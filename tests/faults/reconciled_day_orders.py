@@ -10,6 +10,7 @@ import httpx2
 from tests.faults.two_channels_orders import Json, Order, Shopper, give_back, patiently
 from tests.journeys.caller import Caller
 
+COMES_BACK = "tok_closed_account"
 WALLETS = {"by alipay": "alipay", "by wechat_pay": "wechat_pay"}
 
 
@@ -29,6 +30,8 @@ class DayShopper(Shopper):
 
     def _body(self, number: int, chance: random.Random, currency: str, way: str) -> Json:
         body = super()._body(number, chance, currency, way)
+        if way == "given back, and it came back":
+            body["method"] = {"type": "card", "token": COMES_BACK}
         if way in WALLETS:
             method = {"type": WALLETS[way], "scene": "qr", "token": "tok_x"}
             body |= {"product": "platform_pay", "method": method}
@@ -64,13 +67,13 @@ def _dispute(order: Order) -> None:
         return
     moves: list[dict[str, Any]] = [{"status": "opened"}]
     moves += order.chance.choice([[], [{"status": "won"}], [{"status": "lost"}], [{"status": "accepted"}]])
-    if order.chance.random() < 0.3:
-        moves[0]["amount"] = max(1, order.amount // 3)
     if order.chance.random() < 0.2:
         # Asked for first, which costs its fee and takes nothing.
         moves.insert(0, {"stage": "pre_dispute", "status": "opened", "fee": 500})
+    # One that changes its amount on the way is for people to look at.
+    part = {"amount": order.amount // 3} if order.chance.random() < 0.3 else {}
     for move in moves:
-        answer = order.operator.post("/control/disputes", json={"charge": charge, **move})
+        answer = order.operator.post("/control/disputes", json={"charge": charge, **part, **move})
         # Nothing was taken there, as far as the channel knows.
         assert answer.status_code in (200, 404, 422), answer.text
 

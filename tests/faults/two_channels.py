@@ -34,7 +34,7 @@ from tests.journeys.service import Service
 
 CURRENCIES = ("EUR", "USD", "JPY")
 # A part of the faults looks like trouble of the channel, and no circuit shall end the day.
-RULES = {
+RULES: dict[str, Any] = {
     "rules": [
         {
             "name": "large ones",

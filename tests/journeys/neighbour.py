@@ -7,6 +7,7 @@ from tests.journeys.aftermath import move_dispute
 from tests.journeys.caller import fresh
 from tests.journeys.service import Service
 from tests.journeys.test_bad_inputs_payments import payment
+from tests.journeys.test_reconciliation_scenarios import Desk
 
 
 def one_of_everything(service: Service) -> dict[str, str]:
@@ -55,7 +56,7 @@ def one_of_everything(service: Service) -> dict[str, str]:
     service.wait_until(lambda: bool(delivery()))
     disputed = neighbour.post("/payments", payment(merchant)).done()
     repayments = f"/customers/{customer}/credit-lines/EUR/repayments"
-    return {
+    return reconciled(service) | {
         "payment_method": bound,
         "contract": contract,
         "dispute": move_dispute(service, neighbour, disputed, status="opened")["id"],
@@ -82,3 +83,15 @@ def one_of_everything(service: Service) -> dict[str, str]:
         "value": f"{device}-block",
         "entity": paid,
     }
+
+
+def reconciled(service: Service) -> dict[str, str]:
+    """What a reconciliation leaves in its book: a file, a run, a break, a batch."""
+    desk = Desk(service)
+    (row,) = desk.settlement(desk.pay(500))
+    invented = row | {"id": "pay_0-1", "charge_id": "pay_0-1", "reference": fresh("ch")}
+    file = desk.import_channel([row, invented | {"occurred_at": "2026-01-05T10:00:00+00:00"}])
+    run = desk.run()
+    (found,) = desk.breaks()
+    (batch,) = desk.caller.get("/reconciliation/batches").done(200)["data"]
+    return {"file_id": file["file_id"], "run_id": run["id"], "break_id": found["id"], "batch": batch["batch"]}

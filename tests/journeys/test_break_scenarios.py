@@ -266,8 +266,11 @@ def test_too_large_a_fee_is_claimed_of_the_channel_and_given_up_at_last(desk: De
     assert found["at_risk"] == 90
     assert resolve(desk, found, "settle_with")["status"] == "resolved"
     assert desk.held("sys:1910:") == 90
+    claimed = balances(desk)
     assert resolve(desk, found, "give_up_claim")["status"] == "written_off"
     assert desk.held("sys:1910:") == 0
+    assert resolve(desk, found, "undo")["status"] == "resolved"
+    assert balances(desk) == claimed
 
 
 def test_a_difference_of_two_cents_is_ours_and_no_break(desk: Desk) -> None:
@@ -291,6 +294,26 @@ def test_a_row_that_comes_twice_is_a_break_that_moves_nothing(desk: Desk) -> Non
     assert show(desk, found)["status"] == "resolved"
     resolve(desk, found, "undo")
     assert (balances(desk), show(desk, found)["status"]) == (before, "reopened")
+
+
+def test_a_row_of_a_batch_that_was_paid_without_it_is_a_break_until_somebody_knows_its_batch(desk: Desk) -> None:
+    first, second = late_row(desk, desk.pay(5_000)), late_row(desk, desk.pay(2_000))
+    desk.import_channel([first])
+    desk.run()
+    paid = int(first["net"])
+    desk.import_bank(credit(paid), moved=paid)
+    assert desk.run("mt940", "main")["settled"] == 1
+    file = desk.import_channel([second])
+    run = desk.run()
+    assert (run["settled"], run["refused"], run["breaks_by_type"]) == (0, 1, {"split": 1})
+    assert desk.run()["output_hash"] == run["output_hash"]
+    found = only(desk)
+    problem = propose(desk.caller, found, "settle_with").refused(409, "batch_paid_already")
+    assert [error["pointer"] for error in problem["errors"]] == ["/resolution"]
+    resolve(desk, found, "settle_with", batch="late")
+    assert (desk.held(f"sys:1120:{CHANNEL}:late"), states(desk, file)) == (int(second["net"]), ["matched"])
+    resolve(desk, found, "undo")
+    assert states(desk, file) == ["broken"]
 
 
 # --- banks ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from ledger.store.connection import in_book
 from tests.journeys.service import CHANNEL, Service
 from tests.journeys.test_reconciliation_scenarios import TODAY, Desk, credit
-from tests.journeys.test_report_file_scenarios import line, report, sent
+from tests.journeys.test_report_file_scenarios import line, report, rows, sent
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_day_is_shown_from_its_summary_down_to_the_events(desk: Desk) -> None:
     file = desk.import_channel(table[:2])
     desk.run()
     summary = shown(desk, "summary", source="channel_csv", **{"from": str(TODAY), "to": str(TODAY)})
-    matched = sum(int(row["gross"].replace(".", "")) if "." in row["gross"] else int(row["gross"]) for row in table[:2])
+    matched = sum(one["row"]["gross"] for one in rows(desk.caller, file))
     (day,) = summary["days"]
     assert (day["source"], day["account"], day["day"], day["currency"]) == ("channel_csv", CHANNEL, str(TODAY), "EUR")
     assert day["matched"] == {"rows": 2, "amount": matched}
@@ -55,8 +55,9 @@ def test_a_day_is_shown_from_its_summary_down_to_the_events(desk: Desk) -> None:
     assert page["bank_lines"] == page["rows"] == []
     first = page["data"][0]
     assert first["net"] == first["gross"] - first["fee"]
-    (event,) = desk.caller.get("/events", stream=first["stream"], limit=500).done(200)["data"][-1:]
-    assert (event["position"], event["topic"]) == (first["position"], "settlements.line_settled.v1")
+    trail = desk.caller.get("/audit/trail", entity=first["stream"]).done(200)["data"]
+    (event,) = [one for one in trail if one["position"] == first["position"]]
+    assert event["topic"] == "settlements.line_settled.v1"
     # Line by line, the same.
     one = shown(desk, address, limit=1)
     assert one["data"] == page["data"][:1]

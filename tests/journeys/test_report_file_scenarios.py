@@ -4,7 +4,9 @@ import gzip
 from typing import Any
 
 import msgspec
+import pytest
 
+from commands.report_files.sources import SOURCES
 from tests.journeys.caller import Caller, Reply, fresh
 from tests.journeys.service import Service
 
@@ -97,6 +99,16 @@ def test_what_cannot_be_read_is_refused_with_the_line_and_may_come_as_what_it_is
     assert caller.get("/reconciliation/files", status="imported").done(200)["data"] == []
     sent(caller, report(line("txn_1")), source="adyen").refused(422, "report_file_unreadable")
     assert sent(caller, report(line("txn_1"))).done()["status"] == "imported"
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_what_is_of_no_source_is_refused_by_each(service: Service, source: str) -> None:
+    caller, key = service.caller(service.new_book()), fresh("key")
+    for _ in range(2):
+        problem = sent(caller, b"no report at all", source=source, key=key, account="main").refused(
+            422, "report_file_unreadable"
+        )
+        assert problem["file"].startswith("file_")
 
 
 def test_what_is_asked_wrongly_is_named(service: Service) -> None:

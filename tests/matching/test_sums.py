@@ -28,6 +28,12 @@ BY_SUM: Table = [
         [("f:1+f:2", "l_0+l_1+l_2", "group")],
     ),
     (
+        "a line that names a batch is not another's that happens to be the same",
+        [row(kind="credit", gross=10, text="STRIPE PO 1234567")],
+        [item("a", 9, kind="credit", batch="po_1234567"), item("b", 10, kind="credit", batch="po_7654321")],
+        [],
+    ),
+    (
         "one line for two batches that it does not name",
         [row(kind="credit", gross=30)],
         [item("a", 10, batch="b1"), item("b", 20, batch="b2"), item("c", 7, batch="b3")],

@@ -142,7 +142,7 @@ def test_a_valid_file_is_read_whole_packed_or_not(source: str, file: ValidFile) 
 
 
 @pytest.mark.parametrize("source", EVERY_SOURCE)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_nothing_but_a_refusal_leaves_whatever_happened_to_the_file(source: str, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(VALID_FILES[source])).data
