@@ -1,5 +1,6 @@
 """Bills: the files of wallet platforms to the letter, and that they sum up to what moved."""
 
+import csv
 import gzip
 import io
 import zipfile
@@ -93,6 +94,25 @@ def test_what_was_paid_today_stands_in_today_s_bill(tmp_path_factory: pytest.Tem
             none = client.get(f"{simulator.url}/control/bill", params={"channel": "carrier"})
     assert none.status_code == 404
     assert any(b"ref_9-1" in _opened(each) for each in found)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("alipay", [36, -12, -12, -12]), ("wechat_pay", [36, 0, 0, 0])])
+def test_whoever_gives_back_its_fee_gives_all_of_it_with_the_last_part(
+    tmp_path_factory: pytest.TempPathFactory, name: str, kept: list[int]
+) -> None:
+    with SimulatorProcess(tmp_path_factory.mktemp(name), channels=[name]) as simulator:
+        order = Charge("pay_8-1", 6_000, "CNY", "tok_at_once", "order", "mer", method=name, details={"scene": "qr"})
+        (charged,) = simulator.ask(order)
+        assert isinstance(charged, Charged)
+        for number in range(1, 4):
+            simulator.ask(RefundCharge(f"ref_8-{number}", "pay_8-1", charged.channel_reference, 2_000, "CNY"))
+        with httpx2.Client(trust_env=False) as client:
+            rows: list[dict[str, str]] = []
+            for day in (charged.at.date(), date.fromordinal(charged.at.date().toordinal() + 1)):
+                asked = {"channel": name, "date": day.isoformat()}
+                file = client.get(f"{simulator.url}/control/settlement", params=asked).text
+                rows += csv.DictReader(io.StringIO(file))
+    assert [int(row["fee"]) for row in rows] == kept
 
 
 def _opened(bill: bytes) -> bytes:
