@@ -42,8 +42,10 @@ _BOMS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+# First names of ours, with their sign or as banks write them: of a thousand one has digits that might be a card's.
 _PERHAPS_A_CARD = re.compile(
-    r"(?<![0-9])(?:[0-9]{13,19}|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?:\1[0-9]{1,3})?"
+    r"\b[A-Za-z]{2,5}_?[0-9A-Fa-f]{32}"
+    r"|(?<![0-9])(?:[0-9]{13,19}|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?:\1[0-9]{1,3})?"
     r"|[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9])"
 )
 
@@ -231,6 +233,8 @@ def without_card_numbers(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
+    if not found[0][0].isdigit():
+        return found[0]
     digits = [int(one) for one in found[0] if one.isdigit()]
     # ISO/IEC 7812: every second digit from the right but one counts double, 10 and more with both its digits.
     double = sum(sum(divmod(2 * one, 10)) for one in digits[-2::-2])
