@@ -14,4 +14,3 @@ SOURCES: dict[str, Reader] = {
     "bai2": bai2.read,
     "channel_csv": channel_csv.read,
 }
-
