@@ -38,6 +38,8 @@ SETTINGS: Mapping[Kind, str] = {"email": "LEDGER_EMAIL_URL", "phone": "LEDGER_SM
 
 SENT_AT_ONCE = 8
 _LOOK_S = 0.3
+# Where nothing can be sent, codes are only forgotten when their time is over.
+_LOOK_WITHOUT_MESSENGERS_S = 5.0
 _LOOK_FOR_BOOKS_S = 1.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -193,6 +195,7 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
     pool = database.pool(size=SENT_AT_ONCE + 1)
     await pool.open()
     sender = CodeSender(pool, usable)
+    look_s = _LOOK_S if usable else _LOOK_WITHOUT_MESSENGERS_S
     begun: set[str] = set()
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -202,7 +205,7 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
                         books = await read.books(connection)
                     for book in set(books) - begun:
                         begun.add(book)
-                        tasks.create_task(_watch(sender, book, stop))
+                        tasks.create_task(_watch(sender, book, stop, look_s))
                 await wait_for(stop, _LOOK_FOR_BOOKS_S)
     finally:
         await sender.close()
@@ -211,11 +214,11 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
         await pool.close()
 
 
-async def _watch(sender: CodeSender, book: str, stop: asyncio.Event) -> None:
+async def _watch(sender: CodeSender, book: str, stop: asyncio.Event, look_s: float) -> None:
     while not stop.is_set():
         with _patience():
             await sender.look(book)
-        await wait_for(stop, _LOOK_S)
+        await wait_for(stop, look_s)
 
 
 @contextmanager
