@@ -69,8 +69,8 @@ class Reconciliation(Projection):
         """Nothing is remembered from page to page."""
 
     def project(self, page: Page, cursor: Writing) -> None:
-        of_runs = [recorded for recorded in page if isinstance(recorded.event, _RUN_EVENTS)]
-        of_breaks = [recorded for recorded in page if isinstance(recorded.event, _BREAK_EVENTS)]
+        of_runs = [recorded for recorded in page if type(recorded.event) in _RUN_EVENTS]
+        of_breaks = [recorded for recorded in page if type(recorded.event) in _BREAK_EVENTS]
         if of_runs:
             self._write_runs(of_runs, cursor)
         if of_breaks:

@@ -30,6 +30,7 @@ from ledger.events.settlements import (
     LineUnsettled,
     RowPlace,
 )
+from ledger.events.transfers import TransferPosted
 from ledger.ids import BREAK
 from ledger.report_file_state import IMPORTED, ReportFile, ReportFileView, fold, view_of
 from ledger.report_row import ReportRow
@@ -115,6 +116,8 @@ class ReportFiles(Projection):
         """Nothing is remembered from page to page."""
 
     def project(self, page: Page, cursor: Writing) -> None:
+        # The commonest event by far, and never about a row.
+        page = [one for one in page if type(one.event) is not TransferPosted]
         heads = [one for one in page if isinstance(one.event, ReportFileReceived)]
         if heads:
             self._write_heads(heads, cursor)

@@ -7,6 +7,7 @@ lease has run out.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -48,6 +49,9 @@ _BOOKS = "SELECT name FROM ledger_control.books ORDER BY name"
 # Hints wake everything here; these are the pauses after which it looks without one.
 _LOOK_S = 2.0
 _LOOK_AT_TIMERS_S = 1.0
+# There are many books, and most of them rest: one that has not grown for so long is looked at less often.
+_RESTS_AFTER_S = 20.0
+_LOOK_AT_REST_S = 5.0
 _LOOK_FOR_BOOKS_S = 1.0
 _LOOK_FOR_INTEREST_S = 60.0
 # Funds wait for days, and what is due is a sum over all merchants.
@@ -114,6 +118,7 @@ class Worker:
         self._log_grew: dict[str, asyncio.Event] = {}
         self._calls_due: dict[str, asyncio.Event] = {}
         self._read_until: dict[str, int] = {}
+        self._grew_at_s: dict[str, float] = {}
         self._log_read: dict[str, asyncio.Event] = {}
         self._watches: dict[str, CircuitWatch] = {}
         self._charged_until: dict[str, str] = {}
@@ -148,6 +153,7 @@ class Worker:
             if book not in self._log_grew:
                 self._log_grew[book], self._calls_due[book] = asyncio.Event(), asyncio.Event()
                 self._log_read[book] = asyncio.Event()
+                self._grew_at_s[book] = time.monotonic()
                 self._returns[book] = Rounds(partial(self._put_back, book))
                 self._watches[book] = CircuitWatch(self._pool, book, self._submit)
                 timers = (self._let_timers_run_out, self._release_funds, self._charge_interest)
@@ -185,6 +191,7 @@ class Worker:
                 async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
                     woken = self._calls_due if hint.payload == channel_calls.CALLS_DUE else self._log_grew
                     woken[heard[hint.channel]].set()
+                    self._grew_at_s[heard[hint.channel]] = time.monotonic()
 
     # --- the log ----------------------------------------------------------------------------------------------------
 
@@ -194,20 +201,21 @@ class Worker:
         async with self._pool.connection() as connection:
             page = await channel_calls.follow(connection, book, self._read_until.get(book, 0))
         if page.position != self._read_until.get(book):
+            self._grew_at_s[book] = time.monotonic()
             self._read_until[book] = page.position
             self._log_read[book].set()
         if page.opened:
             self._calls_due[book].set()
         if not page.more:
             await asyncio.sleep(_SHORTEST_PAUSE_S)
-            await wait_for(self._log_grew[book], _LOOK_S)
+            await wait_for(self._log_grew[book], self._pause_s(book, _LOOK_S))
 
     async def _watch(self, book: str) -> None:
         """Have the circuits of channels judged by what was read, then wait for more."""
         self._log_read[book].clear()
         await self._watches[book].look(self._read_until.get(book, 0))
         await asyncio.sleep(_SHORTEST_PAUSE_S)
-        await wait_for(self._log_read[book], _LOOK_S)
+        await wait_for(self._log_read[book], self._pause_s(book, _LOOK_S))
 
     # --- the channels -----------------------------------------------------------------------------------------------
 
@@ -300,6 +308,11 @@ class Worker:
             raise answer.error
         return answer.refusal
 
+    def _pause_s(self, book: str, usual_s: float) -> float:
+        """How long a book is left alone, if it does not grow meanwhile."""
+        rests = time.monotonic() - self._grew_at_s[book] > _RESTS_AFTER_S
+        return max(usual_s, _LOOK_AT_REST_S) if rests else usual_s
+
     # --- timers -----------------------------------------------------------------------------------------------------
 
     async def _let_timers_run_out(self, book: str) -> None:
@@ -309,7 +322,7 @@ class Worker:
             await keep_dates(book, self._due_contracts, self._submit)
         except Refusal as refusal:
             logger.warning("the timers of %s wait: %s", book, refusal.detail)
-        await wait_for(self._stop, _LOOK_AT_TIMERS_S)
+        await wait_for(self._stop, self._pause_s(book, _LOOK_AT_TIMERS_S))
 
     async def _release_funds(self, book: str) -> None:
         try:

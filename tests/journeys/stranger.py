@@ -24,13 +24,19 @@ class Met:
     told: str
 
 
-def meet(service: Service, *, examples: int, seed: int | None = None, patience_s: int = 600) -> Met:
-    """A stranger tries each operation with so many random requests, and with those that there is a reason for."""
+def meet(
+    service: Service, *, examples: int, seed: int | None = None, patience_s: int = 600, phases: str | None = None
+) -> Met:
+    """A stranger tries each operation with so many random requests, and with those that there is a reason for.
+
+    `phases`: only these of examples, coverage, fuzzing, stateful; None: all of them.
+    """
     caller = service.caller(service.new_book())
     furnish(caller)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", str(DESCRIPTION)]
     command += ["--url", service.url, "--max-examples", str(examples), "--workers", "1"]
     command += [] if seed is None else ["--seed", str(seed)]
+    command += [] if phases is None else ["--phases", phases]
     done = subprocess.run(
         command,
         cwd=ROOT,
