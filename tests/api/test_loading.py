@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.journeys.service import ROOT
+from tests.forked import ROOT
 
 SDKS = ("stripe", "apprise", "requests")
 

@@ -3,10 +3,8 @@
 import asyncio
 import csv
 import io
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +23,7 @@ from commands.channels.registry import ChannelSettings, Registry, settings_of
 from commands.channels.requests import ChannelRequest
 from commands.channels.signatures import secret_from_file
 from commands.policies.channels import terms_of
-
-PROJECT = Path(__file__).parents[2]
+from tests.forked import Forked
 
 
 class SimulatorProcess:
@@ -45,7 +42,7 @@ class SimulatorProcess:
         self.url = ""
         self._settings: dict[str, ChannelSettings] = {}
         self._port = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -62,18 +59,17 @@ class SimulatorProcess:
         self.url = line.removeprefix("listening on ").strip()
         self._port = int(self.url.rpartition(":")[2])
 
-    def launch(self, port: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "commands.channels.simulator", "--port", str(port)]
-        command += ["--folder", str(self.folder), "--channels", ",".join(self.channels)]
-        command += ["--callback-url", self.callback_url] if self.callback_url else []
-        return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    def launch(self, port: int = 0) -> Forked:
+        words = ["--port", str(port), "--folder", str(self.folder), "--channels", ",".join(self.channels)]
+        words += ["--callback-url", self.callback_url] if self.callback_url else []
+        return Forked("commands.channels.simulator", *words, stdout=subprocess.PIPE)
 
     def end(self, by: signal.Signals = signal.SIGKILL) -> int:
         """The exit code; seconds are bounded."""
         if self._process is None:
             return 0
         process, self._process = self._process, None
-        os.kill(process.pid, by)
+        process.send_signal(by)
         code = process.wait(timeout=10)
         if process.stdout is not None:
             process.stdout.close()

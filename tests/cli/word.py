@@ -2,36 +2,26 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests import forked
+from tests.forked import Forked
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
 
 
-def start(*words: str | Path, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "api.cli", *map(str, words)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def start(*words: str | Path, **environment: str) -> Forked:
+    return Forked(
+        "api.cli", *words, environment=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
 def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    process = start(*words, **environment)
-    try:
-        said, complained = process.communicate(timeout=PATIENCE_S)
-    finally:
-        if process.poll() is None:
-            process.kill()
-    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+    return forked.run("api.cli", *words, environment=os.environ | environment, patience_s=PATIENCE_S)
 
 
 def answer(*words: str | Path, **environment: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,9 +18,10 @@ from api.keys import ADMIN, create_key, load_or_create_pepper
 from ledger.store.connection import Database, in_book
 from ledger.store.migrate import create_book
 from ledger.store.schema import schema_of
+from tests import forked
+from tests.forked import Forked
 from tests.journeys.caller import Caller, fresh
 
-ROOT = Path(__file__).parents[2]
 CHANNEL = "card_simulator"
 _PATIENCE_S = 60.0
 _NUMBERS = count(1)
@@ -41,13 +41,10 @@ class LedgerProcess:
 
     def __init__(self, word: str, environment: dict[str, str]) -> None:
         self.word, self._environment = word, environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-P", "-m", "api.cli", self.word]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        self._process = Forked("api.cli", self.word, environment=self._environment)
 
     @property
     def is_running(self) -> bool:
@@ -182,10 +179,7 @@ class Service:
 
     def run_ledger(self, *words: str, patience_s: float = 120, status: int = 0) -> str:
         """What the command line says on its standard output, when it ends with this status."""
-        command = [sys.executable, "-P", "-m", "api.cli", *words]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True, timeout=patience_s
-        )
+        done = forked.run("api.cli", *words, environment=self._environment, patience_s=patience_s)
         assert done.returncode == status, done.stderr
         return done.stdout
 

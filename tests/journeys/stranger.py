@@ -7,8 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forked import ROOT
 from tests.journeys.caller import Caller
-from tests.journeys.service import ROOT, Service
+from tests.journeys.service import Service
 
 DESCRIPTION = ROOT / "docs" / "openapi.json"
 SETTINGS = Path(__file__).with_name("stranger.toml")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.forked import ROOT
 from tests.journeys.caller import Caller
-from tests.journeys.service import ROOT, Service
+from tests.journeys.service import Service
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

@@ -16,7 +16,8 @@ from psycopg import Connection, errors
 from api.cli.up import DEMO_BOOK
 from ledger.store.connection import Database
 from ledger.store.migrate import application_role, create_book, migrate_control
-from tests.journeys.service import ROOT, Service
+from tests.forked import ROOT
+from tests.journeys.service import Service
 
 RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)

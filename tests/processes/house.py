@@ -1,8 +1,6 @@
 """A whole house without HTTP of our own: a database, the simulator as a process, a worker, and a door for callbacks."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +37,9 @@ from ledger.ids import new_id
 from ledger.payment_views import PaymentView, TopUpView, payment_view, top_up_view
 from ledger.store.append import recorded
 from ledger.store.connection import Database, in_book
-from tests.channels.simulator_process import PROJECT, SimulatorProcess
+from tests.channels.simulator_process import SimulatorProcess
 from tests.faults.channel_books import UNAPPLIED, differences, paid_twice, read_channels
+from tests.forked import Forked
 from tests.processes.worker_process import no_holds
 from tests.writing import Pen, body_of, check_books
 
@@ -117,7 +116,7 @@ class House:
         self.simulator = SimulatorProcess(folder, self.door.url)
         self._stop_worker: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._rules: list[dict[str, Any]] = []
         self.read_ms = 400
 
@@ -193,17 +192,15 @@ class House:
         self.stop_worker()
 
     def start_worker_process(self) -> None:
-        self._process = subprocess.Popen(self._worker_process(), cwd=PROJECT)
+        self._process = self._worker_process()
 
     def worker_that_dies_at(self, point: str) -> int:
         """Run a worker until it kills itself at this point between the steps of a call; how it ended."""
-        command = [*self._worker_process(), point]
-        return subprocess.run(command, cwd=PROJECT, check=False, timeout=PATIENCE_S).returncode
+        return self._worker_process(point).wait(PATIENCE_S)
 
-    def _worker_process(self) -> list[str]:
-        arguments = [self.database.conninfo, self.database.role or "", self.simulator.url]
-        command = [sys.executable, "-m", "tests.processes.worker_process", *arguments]
-        return [*command, str(self.simulator.secret_file)]
+    def _worker_process(self, *point: str) -> Forked:
+        words = (self.database.conninfo, self.database.role or "", self.simulator.url, self.simulator.secret_file)
+        return Forked("tests.processes.worker_process", *words, *point)
 
     def kill_worker(self) -> None:
         process, self._process = self._process, None

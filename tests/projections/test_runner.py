@@ -1,7 +1,5 @@
 """The runner: every event exactly once and in order, whoever dies, whoever else is at it, and never past a failure."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from projections.projection import Page, Projection, Writing
 from projections.rebuild import rebuild
 from projections.register import PROJECTIONS
 from projections.runner import BookRunner
+from tests.forked import Forked
 from tests.projections.days_work import DaysWork, open_accounts
 from tests.projections.keeping import Stumbles, writing
 from tests.projections.reading import catch_up
@@ -166,10 +165,9 @@ def test_a_runner_killed_at_any_moment_is_continued_exactly_once(
     with pen(own, "killed") as held:
         open_accounts(held)
         DaysWork(held, seed=3).do(100)
-    command = [sys.executable, "-m", "tests.projections.following_process", url, database.role or ""]
     with writing(own, "killed", size=400):
         for moment_ms in range(0, 40, 4):
-            with subprocess.Popen(command) as process:
+            with Forked("tests.projections.following_process", url, database.role or "") as process:
                 began, deadline = positions(own, "killed").get("postings", 0), time.monotonic() + 20
                 while positions(own, "killed").get("postings", 0) == began and time.monotonic() < deadline:
                     time.sleep(0.005)
