@@ -1,7 +1,8 @@
 """Following: one thread that keeps the views of all books, also of those that are made meanwhile, until it is stopped.
 
-A hint of the database wakes it, one per batch; it looks by itself every 50 ms, and that is what it relies on. When the
-database goes away it waits for it, and goes on where the checkpoints say.
+A hint of the database wakes it, one per batch. It looks by itself as well, and that is what it relies on: often while
+anything grows, seldom while all books rest. When the database goes away it waits for it, and goes on where the
+checkpoints say.
 """
 
 import logging
@@ -19,6 +20,8 @@ from projections.runner import DATABASE_TROUBLE, PAGE, BookRunner
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.05
+_LOOK_AT_REST_S = 0.5
+_RESTS_AFTER_S = 5.0
 # A page costs seven round trips, however small it is: behind one that was not full, a busy book waits for more to come
 # together; a little while where a few people wait for their own, longer where events come by the thousand.
 _SMALL = 250
@@ -60,6 +63,7 @@ class _Following:
         self._book_of: dict[str, str] = {}
         self._resting: dict[str, float] = {}
         self._look_for_books_at = 0.0
+        self._grew_at = time.monotonic()
 
     def run(self) -> None:
         behind: set[str] = set()
@@ -108,8 +112,12 @@ class _Following:
 
     def _wait(self) -> set[str]:
         """The books that have grown, after a hint or a moment."""
-        hinted = {self._book_of[hint.channel] for hint in self._hints.notifies(timeout=LOOK_S, stop_after=1)}
-        return hinted or self._behind()
+        look_s = _LOOK_AT_REST_S if time.monotonic() - self._grew_at > _RESTS_AFTER_S else LOOK_S
+        hinted = {self._book_of[hint.channel] for hint in self._hints.notifies(timeout=look_s, stop_after=1)}
+        grown = hinted or self._behind()
+        if grown:
+            self._grew_at = time.monotonic()
+        return grown
 
     def _behind(self) -> set[str]:
         now = time.monotonic()

@@ -35,7 +35,12 @@ def server_url() -> Iterator[str]:
         cwd=ROOT,
         start_new_session=True,
     ):
-        yield Embedded.start(state).url
+        url = Embedded.start(state).url
+        # What is written outlives every process that a test kills; only a machine that loses its power would lose it.
+        with Connection.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Literal
 
 from commands.channels.requests import Errand
+from commands.processes.books import WORK_IS_DUE
 from commands.processes.intents import INTENTS, OUTCOMES, closed_by, intent_of
 from commands.processes.next_steps import UNRESOLVED_AFTER_TRIES, Call, Step
 from ledger.events.event import Recorded
@@ -26,7 +27,6 @@ from ledger.store.schema import schema_of
 PAGE = 5_000
 FARTHEST_BEHIND = 20_000
 # What a hint says that is not about the log.
-CALLS_DUE = "calls due"
 
 _TOPICS = Texts(sorted({event.topic for event in (*INTENTS, *OUTCOMES)}))
 
@@ -227,7 +227,7 @@ async def nudge(connection: AsyncConnection[Any], book: str, subject: str) -> bo
     cursor = await connection.execute(in_book(_NUDGE, book), (subject,))
     if not cursor.rowcount:
         return False
-    await connection.execute(_HINT.format(schema=Identifier(schema_of(book)), words=Literal(CALLS_DUE)))
+    await connection.execute(_HINT.format(schema=Identifier(schema_of(book)), words=Literal(WORK_IS_DUE)))
     return True
 
 

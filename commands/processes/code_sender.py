@@ -7,21 +7,19 @@ later, until its time is over. Killed in between, the lock is gone and whoever c
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import msgspec
-import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from commands.letters import Letter, letter_with_code
 from commands.notifying import OneTimeCode
+from commands.processes.books import TROUBLE, Book, for_each_book, wait_for
 from commands.processes.messengers import RECIPIENT, Kind, Messenger, address_of
-from commands.processes.worker import wait_for
 from ledger.events.customers import CustomerCreated, customer_stream
 from ledger.events.merchants import MerchantCreated, merchant_stream
 from ledger.languages import language_for
@@ -38,9 +36,8 @@ SETTINGS: Mapping[Kind, str] = {"email": "LEDGER_EMAIL_URL", "phone": "LEDGER_SM
 
 SENT_AT_ONCE = 8
 _LOOK_S = 0.3
-# Where nothing can be sent, codes are only forgotten when their time is over.
-_LOOK_WITHOUT_MESSENGERS_S = 5.0
-_LOOK_FOR_BOOKS_S = 1.0
+# Where nothing can be sent, or nobody has asked for a code, they are only forgotten when their time is over.
+_LOOK_AT_REST_S = 5.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _KEPT_IN_MIND = timedelta(hours=1)
@@ -123,7 +120,7 @@ class CodeSender:
                 if row is not None and await self._is_done_with(connection, book, OneTimeCode(*row)):
                     await connection.execute(in_book(_BLOT_OUT, book), (payment,))
                     self._waiting.pop((book, payment), None)
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
+        except TROUBLE as trouble:
             logger.warning("the code for %s waits for the database: %s", payment, type(trouble).__name__)
         except Exception:
             # One that cannot be sent keeps no other from being sent.
@@ -195,18 +192,9 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
     pool = database.pool(size=SENT_AT_ONCE + 1)
     await pool.open()
     sender = CodeSender(pool, usable)
-    look_s = _LOOK_S if usable else _LOOK_WITHOUT_MESSENGERS_S
-    begun: set[str] = set()
+    look_s = _LOOK_S if usable else _LOOK_AT_REST_S
     try:
-        async with asyncio.TaskGroup() as tasks:
-            while not stop.is_set():
-                with _patience():
-                    async with pool.connection() as connection:
-                        books = await read.books(connection)
-                    for book in set(books) - begun:
-                        begun.add(book)
-                        tasks.create_task(_watch(sender, book, stop, look_s))
-                await wait_for(stop, _LOOK_FOR_BOOKS_S)
+        await for_each_book(database, (partial(_watch, sender, look_s),), stop)
     finally:
         await sender.close()
         for one in messengers:
@@ -214,17 +202,8 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
         await pool.close()
 
 
-async def _watch(sender: CodeSender, book: str, stop: asyncio.Event, look_s: float) -> None:
-    while not stop.is_set():
-        with _patience():
-            await sender.look(book)
-        await wait_for(stop, look_s)
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """While the database is away, wait for it: what was to be done is done in the next round."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
-        logger.warning("codes wait for the database: %s", type(trouble).__name__)
+async def _watch(sender: CodeSender, look_s: float, book: Book) -> None:
+    # A code comes together with the event that asks for it.
+    book.grown.clear()
+    await sender.look(book.name)
+    await wait_for(book.grown, book.pause_s(look_s, _LOOK_AT_REST_S))

@@ -7,19 +7,18 @@ a second time: a letter comes at least once, and never for what was told of alre
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from commands.letters import Letter, letter_of_payment, letter_of_refund
 from commands.processes import letters_owed
+from commands.processes.books import TROUBLE, Book, for_each_book, wait_for
 from commands.processes.letters_owed import Outcome, Owed
 from commands.processes.messengers import RECIPIENT, Kind, Messenger, address_of
-from commands.processes.worker import wait_for
 from ledger.events.customers import CustomerCreated, customer_stream
 from ledger.events.merchants import MerchantCreated, merchant_stream
 from ledger.languages import language_for
@@ -32,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 SENT_AT_ONCE = 4
 _LOOK_S = 1.0
+# A letter that was not taken waits for seconds at first.
+_LOOK_AT_REST_S = 5.0
 # Longer than a mail server may take for a letter.
 _LEASE_S = 60.0
 _LANGUAGE, _EMAIL = "language", "email"
@@ -43,6 +44,10 @@ class LetterSender:
     def __init__(self, pool: AsyncConnectionPool, messenger: Messenger) -> None:
         self._pool, self._messenger = pool, messenger
         self._read_until: dict[str, int] = {}
+
+    def begin_anew(self) -> None:
+        """The database was away, and may come back as an older one."""
+        self._read_until.clear()
 
     async def follow(self, book: str) -> bool:
         """Take what is new into the list; whether there is more."""
@@ -63,7 +68,7 @@ class LetterSender:
             outcome = await self._try(book, owed)
             async with self._pool.connection() as connection:
                 await letters_owed.settle(connection, book, owed, outcome)
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
+        except TROUBLE as trouble:
             logger.warning("the letter about %s of %s waits for the database: %s", owed.subject, book, trouble)
         except Exception:
             # One that cannot be written keeps no other from being sent; its lease runs out.
@@ -119,36 +124,16 @@ async def run_letters(database: Database, urls: Mapping[Kind, str | None], stop:
     pool = database.pool(size=SENT_AT_ONCE + 1)
     await pool.open()
     sender = LetterSender(pool, messenger)
-    begun: set[str] = set()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            while not stop.is_set():
-                with _patience():
-                    async with pool.connection() as connection:
-                        books = await read.books(connection)
-                    for book in set(books) - begun:
-                        begun.add(book)
-                        tasks.create_task(_watch(sender, book, stop))
-                await wait_for(stop, _LOOK_S)
+        await for_each_book(database, (partial(_watch, sender),), stop, sender.begin_anew)
     finally:
         messenger.close()
         await pool.close()
 
 
-async def _watch(sender: LetterSender, book: str, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        more = False
-        with _patience():
-            more = await sender.follow(book)
-            more |= await sender.send_due(book)
-        if not more:
-            await wait_for(stop, _LOOK_S)
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """While the database is away, wait for it: what was to be done is done in the next round."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
-        logger.warning("letters wait for the database: %s", type(trouble).__name__)
+async def _watch(sender: LetterSender, book: Book) -> None:
+    book.grown.clear()
+    more = await sender.follow(book.name)
+    more |= await sender.send_due(book.name)
+    if not more:
+        await wait_for(book.grown, book.pause_s(_LOOK_S, _LOOK_AT_REST_S))

@@ -14,16 +14,14 @@ from hashlib import sha256
 from typing import Protocol
 
 import msgspec
-import psycopg
-from psycopg_pool import PoolTimeout
 
 from commands.breaks import OpenBreak, SettleBreak
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Command, Part, own_envelope
 from commands.handler import Handler
 from commands.policies.reconciliation import end_of_day, policy_of
+from commands.processes.books import Book, for_each_book, wait_for
 from commands.processes.reconciliation_steps import Sides, Step, break_of, refused_match, steps_of, suspended, told_of
-from commands.processes.worker import wait_for
 from commands.reconciliation import EndReconciliation
 from commands.submitting import submit_all
 from commands.writer import Writers
@@ -31,23 +29,18 @@ from ledger.errors import NotCaughtUp, Refusal
 from ledger.events.reconciliation import ReconciliationCompleted, ReconciliationRequested, RunTotal
 from ledger.matching.matcher import match
 from ledger.matching.outcome import Break, Outcome
-from ledger.store import read
 from ledger.store.append import Appender
-from ledger.store.connection import Database, in_book
-from ledger.store.schema import schema_of
+from ledger.store.connection import Database
 
 logger = logging.getLogger(__name__)
 
 ACTOR = "reconciliation"
 _MOST_PASSES = 6
 _AT_ONCE = 500
-# There are many books, and most of them rest: they are looked at when they grow, and else seldom.
 _LOOK_S = 5.0
 _AFTER_A_HINT_S = (0.05, 0.1, 0.5)
-_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 # A batch of settlements takes longer than a payment.
 _PATIENCE_S = 30.0
-_LOOK_FOR_BOOKS_S = 1.0
 
 
 SubmitAll = Callable[[str, list[Part]], Awaitable[list[Answer]]]
@@ -183,57 +176,20 @@ def _at_risk(breaks: Sequence[Break]) -> dict[str, int]:
 async def run_reconciliation(database: Database, evidence: Evidence, stop: asyncio.Event) -> None:
     """Carry out the runs of all books, also of those that are made meanwhile, until `stop` is set. A bug ends it."""
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
-    pool = database.pool(size=1)
-    await pool.open()
     runner = Runner(evidence, partial(submit_all, writers, patience_s=_PATIENCE_S))
-    grown: dict[str, asyncio.Event] = {}
     try:
-        async with asyncio.TaskGroup() as tasks:
-            listening = tasks.create_task(_listen(database, grown, stop))
-            while not stop.is_set():
-                try:
-                    async with pool.connection() as connection:
-                        books = await read.books(connection)
-                except _TROUBLE as trouble:
-                    logger.warning("reconciliation waits for the database: %s", type(trouble).__name__)
-                    books = []
-                for book in set(books) - grown.keys():
-                    grown[book] = asyncio.Event()
-                    tasks.create_task(_watch(runner, book, grown[book], stop))
-                await wait_for(stop, _LOOK_FOR_BOOKS_S)
-            listening.cancel()
-            for event in grown.values():
-                event.set()
+        await for_each_book(database, (partial(_watch, runner, stop),), stop)
     finally:
-        await pool.close()
         await asyncio.to_thread(writers.stop)
 
 
-async def _listen(database: Database, grown: dict[str, asyncio.Event], stop: asyncio.Event) -> None:
-    """Pass on the hints that a book has grown; when the connection is lost, begin again."""
-    while not stop.is_set():
-        try:
-            heard: dict[str, str] = {}
-            async with await database.connect_async() as connection:
-                while not stop.is_set():
-                    for book in grown.keys() - heard.values():
-                        await connection.execute(in_book("LISTEN {schema}", book))
-                        heard[schema_of(book)] = book
-                    async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
-                        grown[heard[hint.channel]].set()
-        except _TROUBLE as trouble:
-            logger.warning("reconciliation hears nothing of the database: %s", type(trouble).__name__)
-        await wait_for(stop, _LOOK_FOR_BOOKS_S)
-
-
-async def _watch(runner: Runner, book: str, grown: asyncio.Event, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        grown.clear()
-        # The view that a run is found in follows the log a moment later.
-        for pause_s in _AFTER_A_HINT_S:
-            await wait_for(stop, pause_s)
-            await _carry_out(runner, book, stop)
-        await wait_for(grown, _LOOK_S)
+async def _watch(runner: Runner, stop: asyncio.Event, book: Book) -> None:
+    book.grown.clear()
+    # The view that a run is found in follows the log a moment later.
+    for pause_s in _AFTER_A_HINT_S:
+        await wait_for(stop, pause_s)
+        await _carry_out(runner, book.name, stop)
+    await wait_for(book.grown, book.pause_s(_LOOK_S))
 
 
 async def _carry_out(runner: Runner, book: str, stop: asyncio.Event) -> None:
@@ -241,7 +197,7 @@ async def _carry_out(runner: Runner, book: str, stop: asyncio.Event) -> None:
     try:
         while not stop.is_set() and await runner.look(book):
             pass
-    except (*_TROUBLE, NotCaughtUp) as trouble:
-        logger.warning("the reconciliation of %s waits: %s", book, type(trouble).__name__)
+    except NotCaughtUp as trouble:
+        logger.warning("the reconciliation of %s waits: %s", book, trouble.detail)
     except Refusal as refusal:
         logger.warning("the reconciliation of %s begins again: %s", book, refusal.detail)

@@ -7,20 +7,20 @@ due again, later and later. Killed in between, it is sent again when its lease h
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 
 import httpx2
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from commands.deciders import DECIDERS
 from commands.envelope import Part, own_envelope
 from commands.handler import Handler
 from commands.processes import webhook_deliveries
+from commands.processes.books import Book, for_each_book, wait_for
 from commands.processes.webhook_deliveries import Attempt, Message, Page, delivery_id
-from commands.processes.worker import wait_for
 from commands.submitting import submit
 from commands.webhook_addresses import AddressRule, Place
 from commands.webhook_headers import HeaderSeal
@@ -30,9 +30,8 @@ from commands.writer import Writers
 from ledger.errors import Refusal, UrlNotAllowed
 from ledger.store import read
 from ledger.store.append import Appender
-from ledger.store.connection import Database, in_book
+from ledger.store.connection import Database
 from ledger.store.positions import events_at
-from ledger.store.schema import schema_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,6 @@ _LEASE_S = 30.0
 # Hints wake everything here; these are the pauses after which it looks without one, and between looks at a busy book.
 _LOOK_S = 2.0
 _SHORTEST_PAUSE_S = 0.05
-_LOOK_FOR_BOOKS_S = 1.0
 _POOL_SIZE = 3
 _GONE = 410
 
@@ -73,6 +71,10 @@ class WebhookSender:
                 one.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._client.aclose()
+
+    def begin_anew(self) -> None:
+        """The database was away, and may come back as an older one."""
+        self._read_until.clear()
 
     async def follow(self, book: str) -> Page:
         """Take what is new into the list."""
@@ -172,87 +174,33 @@ class WebhookSender:
                 raise answer.error
 
 
-class _Wakes:
-    """What wakes the work for one book: its log grew, or messages are owed."""
-
-    def __init__(self) -> None:
-        self.grown = asyncio.Event()
-        self.owed = asyncio.Event()
-
-
 async def run_webhooks(database: Database, pepper: bytes, rule: AddressRule, stop: asyncio.Event) -> None:
     """Tell endpoints of all books, also those that are made meanwhile, until `stop` is set. A bug ends it."""
     writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
     pool = database.pool(size=_POOL_SIZE)
     await pool.open()
     sender = WebhookSender(pool, writers, pepper, rule)
-    wakes: dict[str, _Wakes] = {}
     try:
-        async with asyncio.TaskGroup() as tasks:
-            listening = tasks.create_task(_listen(database, wakes, stop))
-            while not stop.is_set():
-                with _patience():
-                    async with pool.connection() as connection:
-                        books = await read.books(connection)
-                    for book in set(books) - wakes.keys():
-                        wakes[book] = _Wakes()
-                        tasks.create_task(_follow(sender, book, wakes[book], stop))
-                        tasks.create_task(_send(sender, book, wakes[book], stop))
-                await wait_for(stop, _LOOK_FOR_BOOKS_S)
-            listening.cancel()
-            for wake in wakes.values():
-                wake.grown.set()
-                wake.owed.set()
+        await for_each_book(database, (partial(_follow, sender), partial(_send, sender)), stop, sender.begin_anew)
     finally:
         await sender.close()
         await pool.close()
         await asyncio.to_thread(writers.stop)
 
 
-async def _listen(database: Database, wakes: dict[str, _Wakes], stop: asyncio.Event) -> None:
-    """Pass on the hints that a book has grown; when the connection is lost, begin again."""
-    while not stop.is_set():
-        with _patience():
-            heard: dict[str, str] = {}
-            async with await database.connect_async() as connection:
-                while not stop.is_set():
-                    for book in wakes.keys() - heard.values():
-                        await connection.execute(in_book("LISTEN {schema}", book))
-                        heard[schema_of(book)] = book
-                    async for hint in connection.notifies(timeout=_LOOK_FOR_BOOKS_S):
-                        wakes[heard[hint.channel]].grown.set()
-        await wait_for(stop, _LOOK_FOR_BOOKS_S)
+async def _follow(sender: WebhookSender, book: Book) -> None:
+    book.grown.clear()
+    page = await sender.follow(book.name)
+    if page.owed:
+        book.due.set()
+    if not page.more:
+        await asyncio.sleep(_SHORTEST_PAUSE_S)
+        await wait_for(book.grown, book.pause_s(_LOOK_S))
 
 
-async def _follow(sender: WebhookSender, book: str, wake: _Wakes, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        wake.grown.clear()
-        more = False
-        with _patience():
-            page = await sender.follow(book)
-            more = page.more
-            if page.owed:
-                wake.owed.set()
-        if not more:
-            await asyncio.sleep(_SHORTEST_PAUSE_S)
-            await wait_for(wake.grown, _LOOK_S)
-
-
-async def _send(sender: WebhookSender, book: str, wake: _Wakes, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        wake.owed.clear()
-        to_next: float | None = None
-        with _patience():
-            to_next = await sender.send_due(book)
-        if to_next != 0:
-            patience_s = _LOOK_S if to_next is None else min(_LOOK_S, max(to_next, _SHORTEST_PAUSE_S))
-            await wait_for(wake.owed, patience_s)
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """While the database is away, wait for it: what was to be done is done in the next round."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as trouble:
-        logger.warning("webhooks wait for the database: %s", trouble)
+async def _send(sender: WebhookSender, book: Book) -> None:
+    book.due.clear()
+    to_next = await sender.send_due(book.name)
+    if to_next != 0:
+        soon_s = inf if to_next is None else max(to_next, _SHORTEST_PAUSE_S)
+        await wait_for(book.due, min(soon_s, book.pause_s(_LOOK_S)))
