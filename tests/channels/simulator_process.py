@@ -75,13 +75,14 @@ class SimulatorProcess:
             process.stdout.close()
         return code
 
-    def settings(self, read_ms: int = 1_000, channel: str | None = None) -> ChannelSettings:
+    def settings(self, read_ms: int = 10_000, channel: str | None = None) -> ChannelSettings:
+        """Patient, since machines are busy; whoever means a timeout names a short one."""
         name = channel or self.channels[0]
         if name not in self._settings:  # Reading RSA keys takes a while.
             terms = terms_of(name)
             assert terms is not None
             self._settings[name] = settings_of(terms, f"{self.url}/{name}", self.folder)
-        return structs.replace(self._settings[name], read_ms=read_ms)
+        return structs.replace(self._settings[name], connect_ms=10_000, read_ms=read_ms, total_ms=20_000)
 
     def translator(self, channel: str | None = None) -> Channel:
         """Our adapter of one of its channels."""

@@ -81,9 +81,9 @@ def test_payouts_are_paid_declined_unanswered_or_sent_back(simulator: SimulatorP
         return SendPayout(name, 500, "EUR", {"account": "DE00", "simulate": word})
 
     assert isinstance(ask(simulator, as_told("po_2", "name_mismatch")), PayoutDeclined)
-    assert isinstance(ask(simulator, as_told("po_3", "timeout_after")), Unknown)
+    assert isinstance(ask(simulator, as_told("po_3", "timeout_after"), "timeout"), Unknown)
     assert isinstance(ask(simulator, QueryPayout("po_3")), PaidOut)
-    assert isinstance(ask(simulator, as_told("po_4", "timeout_before")), Unknown)
+    assert isinstance(ask(simulator, as_told("po_4", "timeout_before"), "timeout"), Unknown)
     assert ask(simulator, QueryPayout("po_4")) == NotFound()
     assert isinstance(ask(simulator, as_told("po_5", "returned")), PaidOut)
     wait_until(lambda: isinstance(ask(simulator, QueryPayout("po_5")), PayoutReturned))

@@ -213,7 +213,7 @@ def test_trouble_with_an_answer_is_unknown_and_then_found_out(
     charge, dispute = disputed(own_simulator, "trouble")
     own_simulator.set_faults({"match": {"operation": "challenge_dispute"}, "fault": fault, "times": 1})
     answer = ChallengeDispute("ans_t-1", charge, dispute, "dispute", {"a": "b"})
-    first = ask(own_simulator, answer)
+    first = ask(own_simulator, answer, fault)
     assert isinstance(first, DisputeAnswerDeclined if then is DisputeAnswerDeclined else Unknown)
     assert isinstance(ask(own_simulator, answer.question()), then)
 

@@ -181,7 +181,7 @@ def test_an_issuer_may_hold_less_than_was_asked_for(simulator: SimulatorProcess)
 @pytest.mark.parametrize("token", ["tok_capture_do_not_honor", "tok_capture_timeout_after", "tok_capture_late"])
 def test_a_token_says_how_captures_go(simulator: SimulatorProcess, token: str) -> None:
     charge, reference = held(simulator, token, token)
-    first = ask(simulator, capture(charge, reference, 1, 2_000))
+    first = ask(simulator, capture(charge, reference, 1, 2_000), token)
     query = QueryChange(f"cap_{charge.attempt_id}-1", charge.attempt_id)
     if token == "tok_capture_do_not_honor":
         assert isinstance(first, ChangeDeclined)

@@ -127,7 +127,7 @@ def test_not_found_is_not_the_last_word_while_the_channel_hangs(simulator: Simul
 
 def test_fifty_charges_at_once_are_fifty_charges(simulator: SimulatorProcess) -> None:
     charges = [a_charge(f"crowd-{number}", "tok_approved", 100 + number) for number in range(50)]
-    verdicts = simulator.ask(*charges, read_ms=5_000)
+    verdicts = simulator.ask(*charges)
     assert [verdict.amount for verdict in verdicts if isinstance(verdict, Charged)] == list(range(100, 150))
 
 

@@ -25,9 +25,9 @@ OTHER = "card_simulator_b"
 
 
 def test_a_request_that_arrives_late_is_not_found_at_first(simulator: SimulatorProcess) -> None:
-    simulator.set_faults({"match": {"operation": "charge"}, "fault": "arrives_late", "delay_ms": 900})
+    simulator.set_faults({"match": {"operation": "charge"}, "fault": "arrives_late", "delay_ms": 1_500})
     charge = a_charge("late-arrival", "tok_x")
-    assert isinstance(ask(simulator, charge), Unknown)
+    assert isinstance(ask(simulator, charge, "timeout"), Unknown)
     assert ask(simulator, QueryCharge(charge.attempt_id)) == NotFound()
     wait_until(lambda: isinstance(ask(simulator, QueryCharge(charge.attempt_id)), Charged))
     assert taken(simulator)[charge.attempt_id] == charge.amount

@@ -70,7 +70,7 @@ def test_refunds_at_once_give_back_no_more_than_the_charge(simulator: SimulatorP
         RefundCharge(f"ref_raced_{number}", charge.attempt_id, charged.channel_reference, 100, "EUR")
         for number in range(50)
     ]
-    verdicts = simulator.ask(*refunds, read_ms=5_000)
+    verdicts = simulator.ask(*refunds)
     assert sum(isinstance(verdict, Refunded) for verdict in verdicts) == 10
     assert sum(isinstance(verdict, RefundDeclined) for verdict in verdicts) == 40
 
@@ -160,20 +160,20 @@ def test_two_simulators_never_share_their_books(own_simulator: SimulatorProcess)
 
 def test_kill_9_keeps_what_was_answered(own_simulator: SimulatorProcess) -> None:
     charges = [a_charge(f"kept-{number}", "tok_approved") for number in range(20)]
-    before = own_simulator.ask(*charges, read_ms=5_000)
+    before = own_simulator.ask(*charges)
     books = own_simulator.books()
     own_simulator.end(signal.SIGKILL)
     assert own_simulator.ask(charges[0]) == [NotSent("ConnectError")]
     own_simulator.start()
     assert own_simulator.books() == books
-    assert own_simulator.ask(*(QueryCharge(charge.attempt_id) for charge in charges), read_ms=5_000) == before
+    assert own_simulator.ask(*(QueryCharge(charge.attempt_id) for charge in charges)) == before
 
 
 def test_kill_9_in_the_middle_leaves_no_answer_that_is_not_in_the_books(own_simulator: SimulatorProcess) -> None:
     charges = [a_charge(f"middle-{number}", "tok_approved") for number in range(300)]
 
     async def until_killed() -> list[Verdict]:
-        async with Dispatcher(Registry([own_simulator.settings(read_ms=2_000)])) as dispatcher:
+        async with Dispatcher(Registry([own_simulator.settings()])) as dispatcher:
             asking = [asyncio.create_task(dispatcher.ask("card_simulator", charge)) for charge in charges]
             while sum(task.done() for task in asking) < 20:
                 await asyncio.sleep(0.001)
@@ -183,7 +183,7 @@ def test_kill_9_in_the_middle_leaves_no_answer_that_is_not_in_the_books(own_simu
     verdicts = asyncio.run(until_killed())
     own_simulator.start()
     booked = {each["id"] for each in own_simulator.books()["charges"]}
-    afterwards = own_simulator.ask(*(QueryCharge(charge.attempt_id) for charge in charges), read_ms=5_000)
+    afterwards = own_simulator.ask(*(QueryCharge(charge.attempt_id) for charge in charges))
     for charge, verdict, after in zip(charges, verdicts, afterwards, strict=True):
         if isinstance(verdict, NotSent):
             assert charge.attempt_id not in booked
@@ -243,7 +243,7 @@ def test_kill_9_forgets_no_callback(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script = [503] * 1_000
     charges = [a_charge(f"owed-{number}", "tok_approved") for number in range(10)]
     with SimulatorProcess(tmp_path, receiver.url) as running:
-        running.ask(*charges, read_ms=5_000)
+        running.ask(*charges)
         receiver.wait_for(10)
         running.end(signal.SIGKILL)
         receiver.script, receiver.got = [], []

@@ -112,6 +112,7 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(books: Books, databas
             while position(connection, killed) < share:
                 assert time.monotonic() < until
                 assert process.poll() is None, "it was over before it could be killed"
+                time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     with database.connect() as connection:

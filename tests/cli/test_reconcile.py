@@ -20,6 +20,7 @@ from api.cli.reconciling import SOURCES_IN_WORDS
 from commands.report_files.sources import SOURCES
 from ledger.store.connection import Database
 from ledger.store.migrate import application_role, migrate_control
+from ledger.store.schema import schema_of
 from tests.cli import word
 from tests.cli.test_import import position
 from tests.journeys.service import CHANNEL, Service
@@ -218,6 +219,7 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(alone: Reconciled, da
             while position(connection, alone.book) < share:
                 assert time.monotonic() < until
                 assert process.poll() is None, "it was over before it could be killed"
+                time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     with database.connect() as connection:
@@ -232,11 +234,17 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(alone: Reconciled, da
 def test_ctrl_c_while_it_waits_ends_with_a_sentence(alone: Reconciled, database: Database) -> None:
     file = alone.file("a.csv", report(line("txn_1")))
     process = word.start("reconcile", file, "--source", "stripe", "--book", alone.book, **alone.environment)
-    with database.connect() as connection:
+    # It waits from when it asks how far the views have come, which it does only then.
+    asks = f"%{schema_of(alone.book)}%projection_checkpoints%"
+    with database.owner() as connection:
         until = time.monotonic() + 60
-        while position(connection, alone.book) < 4:  # received, read, imported, and the run is asked for
+        while not connection.execute(
+            "SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE %s", (asks,)
+        ).fetchall():
             assert time.monotonic() < until
             assert process.poll() is None
+            time.sleep(0.02)
+        assert position(connection, alone.book) == 4  # received, read, imported, and the run is asked for
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=word.PATIENCE_S)
     assert (process.returncode, "run the same command again" in complaint) == (130, True), complaint

@@ -29,7 +29,7 @@ _Found = TypeVar("_Found")
 # The deepest first: what is read from the log stays where it is while the next one is brought to its place.
 STEPS = ("recorded", "done", "sent", "work list", "intent")
 # Longer than it takes to bring all of them to their places.
-LEASE_S = 2.0
+LEASE_S = 1.0
 
 
 @pytest.mark.parametrize("name", ERRANDS)
