@@ -113,7 +113,7 @@ def test_rebuilds_under_write_load_are_equal_and_the_runner_survives_them(make_o
     with following(own) as thread:
         caught_up(own, "first")
         looking = threading.Thread(target=look)
-        with writing(own, "first", size=100):
+        with writing(own, "first", size=100, pause_s=0.1):
             looking.start()
             for name in [*BY_NAME] * 2:
                 report = rebuild(own, "first", name)

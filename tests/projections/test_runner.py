@@ -165,7 +165,7 @@ def test_a_runner_killed_at_any_moment_is_continued_exactly_once(
     with pen(own, "killed") as held:
         open_accounts(held)
         DaysWork(held, seed=3).do(100)
-    with writing(own, "killed", size=400):
+    with writing(own, "killed", size=400, pause_s=0.1):
         for moment_ms in range(0, 40, 4):
             with Forked("tests.projections.following_process", url, database.role or "") as process:
                 began, deadline = positions(own, "killed").get("postings", 0), time.monotonic() + 20
