@@ -34,11 +34,14 @@ _PAUSE_AFTER_TROUBLE_S = 0.5
 
 
 class Book:
-    """A book as its loops know it. `grown`: its log has; `due`: there is work, as a hint or one of the loops says."""
+    """A book as its loops know it.
+
+    `grown`: its log has; `read`: a loop has read it; `due`: there is work, as a hint or one of the loops says.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.grown, self.due = asyncio.Event(), asyncio.Event()
+        self.grown, self.read, self.due = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._grew_at_s = time.monotonic()
 
     def grew(self) -> None:
@@ -48,8 +51,8 @@ class Book:
 
     def wake(self) -> None:
         """Whatever waits shall look."""
-        self.grown.set()
-        self.due.set()
+        for event in (self.grown, self.read, self.due):
+            event.set()
 
     def pause_s(self, usual_s: float, at_rest_s: float = _LOOK_AT_REST_S) -> float:
         """How long it is left alone when no hint comes: longer if it has not grown for a while."""

@@ -7,7 +7,6 @@ lease has run out.
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -110,7 +109,6 @@ class Worker:
         longest_ms = max((channels.settings(name).total_ms for name in channels.names()), default=0)
         self._lease_s = longest_ms / 1000 + _LEASE_MARGIN_S
         self._read_until: dict[str, int] = {}
-        self._log_read: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._watches: dict[str, CircuitWatch] = {}
         self._charged_until: dict[str, str] = {}
         self._calls: set[asyncio.Task[None]] = set()
@@ -146,7 +144,7 @@ class Worker:
             page = await channel_calls.follow(connection, book.name, self._read_until.get(book.name, 0))
         if page.position != self._read_until.get(book.name):
             self._read_until[book.name] = page.position
-            self._log_read[book.name].set()
+            book.read.set()
         if page.opened:
             book.due.set()
         if not page.more:
@@ -157,11 +155,10 @@ class Worker:
         """Have the circuits of channels judged by what was read, then wait for more."""
         if book.name not in self._watches:
             self._watches[book.name] = CircuitWatch(self._pool, book.name, self._submit)
-        read = self._log_read[book.name]
-        read.clear()
+        book.read.clear()
         await self._watches[book.name].look(self._read_until.get(book.name, 0))
         await asyncio.sleep(_SHORTEST_PAUSE_S)
-        await wait_for(read, book.pause_s(_LOOK_S, _LOOK_AT_CLOCKS_AT_REST_S))
+        await wait_for(book.read, book.pause_s(_LOOK_S, _LOOK_AT_CLOCKS_AT_REST_S))
 
     # --- the channels -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from tests.faults.kill_campaign import run
 
 
 def test_kills_lose_nothing_and_double_nothing() -> None:
-    """The long campaigns: `kill-two-servers` is this with more kills, `kill` harms what ./run starts."""
-    report = run(seed=10, kills=4)
-    assert report.kills >= 4
-    assert report.accepted > 60
+    """The long campaign is the same with more kills: ./run long kill-two-servers"""
+    report = run(seed=10, kills=10)
+    assert report.kills >= 10
+    assert report.accepted > 100

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -124,3 +125,26 @@ def test_a_bug_in_a_loop_ends_all_of_them(database: Database, make_book: Callabl
     with pytest.raises(ExceptionGroup) as ended:
         asyncio.run(asyncio.wait_for(for_each_book(database, (broken,), asyncio.Event()), 20))
     assert ended.group_contains(LookupError, match="a bug")
+
+
+def test_who_stops_waits_for_no_loop_whatever_it_waits_for(database: Database, make_book: Callable[[], str]) -> None:
+    ours = make_book()
+    waiting: list[str] = []
+
+    async def waits_for(name: str, book: Book) -> None:
+        event: asyncio.Event = getattr(book, name)
+        event.clear()
+        if book.name == ours:
+            waiting.append(name)
+        await wait_for(event, _A_NIGHT_S)
+
+    async def story() -> None:
+        stop = asyncio.Event()
+        loops = [partial(waits_for, name) for name in ("grown", "read", "due")]
+        working = asyncio.create_task(for_each_book(database, loops, stop))
+        while not {"grown", "read", "due"} <= set(waiting):
+            await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.wait_for(working, 20)
+
+    asyncio.run(asyncio.wait_for(story(), 60))
