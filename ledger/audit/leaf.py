@@ -1,8 +1,8 @@
 """Leaf: an event as the tree of hashes takes it: the bytes that are stored, each behind its length.
 
 "ledger-leaf/v1" ⏎ u64 position, u64 version, i64 recorded at (µs since 1970), u16 + stream, u16 + topic,
-u32 + metadata, u32 + state; numbers big-endian. Nothing is parsed or written anew before it is hashed: what is stored is
-what counts.
+u32 + metadata, u32 + state; numbers big-endian. Nothing is parsed or written anew before it is hashed: what counts is
+what is stored.
 """
 
 from datetime import UTC, datetime, timedelta
