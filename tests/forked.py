@@ -153,6 +153,8 @@ def _output(ours: int, wanted: int | None) -> tuple[io.TextIOWrapper | None, Con
 def _become(args: list[str], environment: dict[str, str], cwd: Path, out: Connection, errors: Connection) -> None:
     """In the child: be what a fresh `python -m` would be."""
     os.setsid()
+    # Whoever runs the tests in the background has it ignored, and all its children too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

@@ -254,12 +254,13 @@ def test_a_channel_that_hangs_takes_no_connection_from_another() -> None:
     async def asked() -> tuple[Verdict, Verdict, list[Verdict]]:
         async with Server(silence).running() as deaf, Server(saying(reply_bytes(SUCCESS))).running() as well:
             channels = [
-                ChannelSettings("deaf", deaf.url, SECRET, "card_simulator", connect_ms=200, read_ms=3_000),
-                ChannelSettings("well", well.url, SECRET, "card_simulator", connect_ms=200, read_ms=3_000),
+                ChannelSettings("deaf", deaf.url, SECRET, "card_simulator", connect_ms=1_000, read_ms=4_000),
+                ChannelSettings("well", well.url, SECRET, "card_simulator", connect_ms=1_000, read_ms=4_000),
             ]
             async with Dispatcher(Registry(channels)) as dispatcher:
                 hanging = [asyncio.create_task(dispatcher.ask("deaf", CHARGE)) for _ in range(64)]
                 while len(deaf.requests) < 64:
+                    assert not any(task.done() for task in hanging)
                     await asyncio.sleep(0.01)
                 one_more = await dispatcher.ask("deaf", CHARGE)
                 other = await dispatcher.ask("well", CHARGE)
