@@ -12,7 +12,7 @@ from commands.channels.simulator.conduct import Conduct
 from commands.channels.simulator.faults import FaultPlan
 from commands.channels.simulator.keeper import Keeper
 from commands.channels.simulator.operations import Operation, Refused
-from commands.channels.simulator.store import Store
+from commands.channels.simulator.store import Store, Tried
 from commands.policies.channels import CHANNELS
 
 NOW_MS = 1_774_749_599_000
@@ -82,3 +82,27 @@ def test_a_plan_that_was_not_committed_is_not_gone_by(tmp_path: Path) -> None:
         fails_later()
     assert books.plan()[0] == 0
     books.close()
+
+
+def test_a_delivery_costs_the_same_however_many_messages_were_delivered_before(tmp_path: Path) -> None:
+    books = Books(tmp_path / "books.sqlite", CHANNELS[0])
+    store: Store = books._store
+    costs = []
+    try:
+        for number in range(600):
+            books.begin(charge(f"charge_{number}"), NOW_MS)
+            (message,) = books.due_messages(NOW_MS + 1, 16)
+            steps = 0
+
+            def count() -> int:
+                nonlocal steps
+                steps += 1
+                return 0
+
+            store._db.set_progress_handler(count, 1)
+            books.messages_tried([Tried(message.id, delivered=True, due_ms=0)])
+            store._db.set_progress_handler(None, 1)
+            costs.append(steps)
+    finally:
+        books.close()
+    assert costs[-1] <= 2 * costs[5]

@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS messages (
     due_ms       INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS owed ON messages (due_ms) WHERE owed > 0;
+CREATE INDEX IF NOT EXISTS overtaken ON messages (place)
+ WHERE fault = 'reordered_callback' AND owed > 0 AND tries = 0;
 CREATE TABLE IF NOT EXISTS fault_rules (
     place        INTEGER PRIMARY KEY,
     rule         TEXT    NOT NULL,
