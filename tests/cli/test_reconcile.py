@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,12 @@ from tests.journeys.service import CHANNEL, Service
 from tests.journeys.test_reconciliation_scenarios import Desk, credit
 from tests.journeys.test_report_file_scenarios import line, report
 
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """Asked anew each time: tests may run past midnight."""
+    return datetime.now(UTC).date()
+
+
 # Older than anything waits for.
 OLD = b"2026-01-05"
 
@@ -98,7 +103,7 @@ def settlement(desk: Desk, *payments: str) -> bytes:
 
 
 def statement(*lines: str, closing: int) -> bytes:
-    day, cents = f"{TODAY:%y%m%d}", f"{closing // 100},{closing % 100:02d}"
+    day, cents = f"{today():%y%m%d}", f"{closing // 100},{closing % 100:02d}"
     body = "\n".join(lines)
     return f":20:S\n:25:1\n:28C:1/1\n:60F:C{day}EUR0,00\n{body}\n:62F:C{day}EUR{cents}\n-\n".encode()
 

@@ -17,7 +17,7 @@ from ledger.ids import RECONCILIATION_RUN, new_id
 from ledger.store.append import Appender
 from tests.journeys.caller import Caller, Reply, fresh
 from tests.journeys.service import CHANNEL, Service
-from tests.journeys.test_reconciliation_scenarios import TODAY, Desk, credit
+from tests.journeys.test_reconciliation_scenarios import Desk, credit, today
 from tests.journeys.test_report_file_scenarios import rows
 from tests.writing import part
 
@@ -84,7 +84,7 @@ def states(desk: Desk, file: dict[str, Any]) -> list[str]:
 def run_later(desk: Desk, source: str = "channel_csv", account: str = CHANNEL) -> dict[str, Any]:
     """A run as it will be in a week; nobody may ask for one over a day to come, so it is put on record."""
     name = new_id(RECONCILIATION_RUN)
-    asked = ReconciliationRequested(name, source, account, TODAY + timedelta(days=7))
+    asked = ReconciliationRequested(name, source, account, today() + timedelta(days=7))
     decider = Decider(lambda *_: Decision([(name, asked)], Receipt()), lambda _: Needs(streams=(name,)))
     handler = Handler(Appender(desk.service.database, desk.book), {AcknowledgeRows: decider})
     (answers,) = handler.handle([Submission([part(AcknowledgeRows(name, ()))], lambda _: None, time.monotonic() + 30)])

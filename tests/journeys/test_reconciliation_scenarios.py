@@ -12,7 +12,10 @@ from tests.journeys.caller import fresh
 from tests.journeys.service import CHANNEL, Service
 from tests.journeys.test_report_file_scenarios import rows, sent
 
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """Asked anew each time: tests may run past midnight."""
+    return datetime.now(UTC).date()
 
 
 class Desk:
@@ -51,7 +54,7 @@ class Desk:
 
     def settlement(self, *payments: str) -> list[dict[str, str]]:
         """What the channel's file of today says of these payments; the simulator serves every book."""
-        asked = {"date": TODAY.isoformat(), "channel": CHANNEL}
+        asked = {"date": today().isoformat(), "channel": CHANNEL}
         with httpx2.Client(trust_env=False) as client:
             reply = client.get(f"{self.service.simulator_url}/control/settlement", params=asked)
         digits = [payment.removeprefix("pay_") for payment in payments]
@@ -69,7 +72,7 @@ class Desk:
         return file
 
     def import_bank(self, *lines: str, opening: int = 0, moved: int = 0, day: date | None = None) -> dict[str, Any]:
-        at = f"{day or TODAY:%y%m%d}"
+        at = f"{day or today():%y%m%d}"
         body = "\n".join(lines)
         content = (
             f":20:{fresh('STMT')}\n:25:DE02120300000000202051\n:28C:1/1\n:60F:C{at}EUR{_comma(opening)}\n{body}\n"
@@ -80,7 +83,7 @@ class Desk:
         return file
 
     def run(self, source: str = "channel_csv", account: str = CHANNEL, day: date | None = None) -> dict[str, Any]:
-        asked = {"source": source, "account": account, "date": (day or TODAY).isoformat()}
+        asked = {"source": source, "account": account, "date": (day or today()).isoformat()}
         reply = self.caller.post("/reconciliation/runs", asked)
         assert reply.status in (200, 201, 202), reply.body
         run = reply.body
@@ -108,7 +111,7 @@ def _comma(minor: int) -> str:
 
 
 def credit(amount: int, reference: str = "NONREF", text: str = "settlement", day: date | None = None) -> str:
-    return f":61:{day or TODAY:%y%m%d}C{_comma(amount)}NTRF{reference}//{fresh('BANK')}\n:86:{text}"
+    return f":61:{day or today():%y%m%d}C{_comma(amount)}NTRF{reference}//{fresh('BANK')}\n:86:{text}"
 
 
 @pytest.fixture
@@ -155,7 +158,7 @@ def test_p91_a_run_comes_to_the_same_hash_again_and_a_late_file_only_adds(desk: 
 
 
 def test_p88_a_sale_that_the_channel_counts_before_midnight_and_we_after_it_waits_and_is_no_break(desk: Desk) -> None:
-    payment, yesterday = desk.pay(5_000), TODAY - timedelta(days=1)
+    payment, yesterday = desk.pay(5_000), today() - timedelta(days=1)
     (row,) = desk.settlement(payment)
     row["occurred_at"] = f"{yesterday}T23:59:58+00:00"
     file = desk.import_channel([row])

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.store.connection import in_book
 from tests.journeys.service import CHANNEL, Service
-from tests.journeys.test_reconciliation_scenarios import TODAY, Desk, credit
+from tests.journeys.test_reconciliation_scenarios import Desk, credit, today
 from tests.journeys.test_report_file_scenarios import line, report, rows, sent
 
 
@@ -37,10 +37,10 @@ def test_a_day_is_shown_from_its_summary_down_to_the_events(desk: Desk) -> None:
     table = desk.settlement(*payments)
     file = desk.import_channel(table[:2])
     desk.run()
-    summary = shown(desk, "summary", source="channel_csv", **{"from": str(TODAY), "to": str(TODAY)})
+    summary = shown(desk, "summary", source="channel_csv", **{"from": str(today()), "to": str(today())})
     matched = sum(one["row"]["gross"] for one in rows(desk.caller, file))
     (day,) = summary["days"]
-    assert (day["source"], day["account"], day["day"], day["currency"]) == ("channel_csv", CHANNEL, str(TODAY), "EUR")
+    assert (day["source"], day["account"], day["day"], day["currency"]) == ("channel_csv", CHANNEL, str(today()), "EUR")
     assert day["matched"] == {"rows": 2, "amount": matched}
     assert day["waiting"] == day["broken"] == {"rows": 0, "amount": 0}
     assert [(one["imported"], one["rejected"]) for one in summary["files"]] == [(1, 0)]
@@ -79,7 +79,7 @@ def test_a_day_is_shown_from_its_summary_down_to_the_events(desk: Desk) -> None:
 def test_what_was_read_twice_or_not_at_all_is_in_the_summary_too(desk: Desk) -> None:
     sent(desk.caller, report(line("txn_1"), line("txn_2", net="9.99")), account="stripe").done()
     sent(desk.caller, report(line("txn_1"), line("txn_3")), account="stripe").done()
-    asked = {"from": "2026-11-20", "to": str(TODAY + timedelta(days=1))}
+    asked = {"from": str(today() - timedelta(days=1)), "to": str(today() + timedelta(days=1))}
     summary = shown(desk, "summary", source="stripe", **asked)
     (day,) = summary["days"]
     assert day["waiting"] == {"rows": 2, "amount": 2_000}

@@ -25,7 +25,13 @@ from tests.commands.stories import (
 from tests.projections.reading import Reader
 
 SALES: tuple[Command, ...] = (*PAID_BY_CARD, by_card("pay_2"), attempt_of("pay_2", charged(reference="ch_2")))
-TODAY = datetime.now(UTC).date()
+
+
+def today() -> date:
+    """Asked anew each time: tests may run past midnight."""
+    return datetime.now(UTC).date()
+
+
 REPORTED = date(2026, 3, 15)
 _NUMBERS = count(1)
 Tell = Callable[..., None]
@@ -65,13 +71,13 @@ def file(
 
 
 def found_break(name: str, age_days: int, *rows: BreakRow, at_risk: int = 500) -> OpenBreak:
-    since = TODAY - timedelta(days=age_days)
+    since = today() - timedelta(days=age_days)
     told = (name, "run_1", "channel_csv", CHANNEL, "amount_ours_more", "both", "sale", "EUR", 600, 100, at_risk)
     return OpenBreak(BreakOpened(*told, rows=rows, since=since))
 
 
 def wanted(**more: Any) -> SummaryWanted:
-    return SummaryWanted(**{"from_": REPORTED, "to": REPORTED, "today": TODAY, "banks": ("mt940",), **more})
+    return SummaryWanted(**{"from_": REPORTED, "to": REPORTED, "today": today(), "banks": ("mt940",), **more})
 
 
 def test_rows_are_summed_up_by_what_became_of_them(tell: Tell, reader: Reader) -> None:
@@ -113,20 +119,20 @@ def test_rows_are_summed_up_by_what_became_of_them(tell: Tell, reader: Reader) -
 
 def test_files_are_summed_up_by_the_day_they_came(tell: Tell, reader: Reader) -> None:
     tell(*file(row(1), rejected=3), *file(row(2)))
-    (only,) = reader.ask(reconciliation_summary, wanted(from_=TODAY, to=TODAY)).files
-    assert (only.source, only.account, only.day) == ("channel_csv", CHANNEL, TODAY)
+    (only,) = reader.ask(reconciliation_summary, wanted(from_=today(), to=today())).files
+    assert (only.source, only.account, only.day) == ("channel_csv", CHANNEL, today())
     assert (only.imported, only.flagged, only.rejected) == (2, 0, 3)
 
 
 def test_what_nobody_reported_is_summed_up_by_its_day(tell: Tell, reader: Reader) -> None:
     tell(*SALES)
-    found = reader.ask(reconciliation_summary, wanted(from_=TODAY, to=TODAY)).open_items
+    found = reader.ask(reconciliation_summary, wanted(from_=today(), to=today())).open_items
     assert [(one.side, one.account, one.day, one.items, one.amount) for one in found] == [
-        ("channel", CHANNEL, TODAY, 2, 2 * 5_964)
+        ("channel", CHANNEL, today(), 2, 2 * 5_964)
     ]
     first, _ = reader.ask(open_items, CHANNEL)
     tell(line(first))
-    found = reader.ask(reconciliation_summary, wanted(from_=TODAY, to=TODAY)).open_items
+    found = reader.ask(reconciliation_summary, wanted(from_=today(), to=today())).open_items
     assert [(one.side, one.account, one.items, one.amount) for one in found] == [
         ("channel", CHANNEL, 1, 5_964),
         ("bank", "", 1, 5_964),
@@ -138,13 +144,13 @@ def test_breaks_are_summed_up_by_their_age(tell: Tell, reader: Reader) -> None:
     tell(
         *SALES, *file(row(1)), *(found_break(f"brk_{age}", age, at_risk=100 + age) for age in (0, 1, 2, 3, 4, 7, 8, 40))
     )
-    found = reader.ask(reconciliation_summary, wanted(to=TODAY))
+    found = reader.ask(reconciliation_summary, wanted(to=today()))
     (only,) = found.breaks
     assert (only.source, only.account, only.type, only.currency) == ("channel_csv", CHANNEL, "amount_ours_more", "EUR")
     ages = (only.days_0_1, only.days_2_3, only.days_4_7, only.days_8_up, only.total)
     assert [(one.breaks, one.at_risk) for one in ages] == [(2, 201), (2, 205), (2, 211), (2, 248), (8, 865)]
     assert found.at_risk == {"EUR": 865}
-    young = reader.ask(reconciliation_summary, wanted(to=TODAY, since=TODAY - timedelta(days=3)))
+    young = reader.ask(reconciliation_summary, wanted(to=today(), since=today() - timedelta(days=3)))
     assert young.breaks[0].total.breaks == 4
 
 
