@@ -5,8 +5,8 @@ A fresh Python spends about a second of CPU on our imports before its first line
 and has one thread. Each child has its own process id, session, environment and exit code, and signals act on it as on
 any other process.
 
-The true command line stays tested by those who start it themselves: tests/cli/test_up.py, tests/cli/test_demo.py,
-tests/test_run.py, the recipes and the README of tests/journeys, the campaigns and the benchmarks.
+The true command line stays tested by those who start it themselves: tests/cli/test_up.py, tests/test_run.py, the
+recipes of tests/journeys, the story that lies in tests/cli/test_demo.py, the campaigns of what `./run` starts.
 """
 
 import atexit

@@ -155,7 +155,7 @@ def test_recorded_replies_mean_what_is_written_beside_them(
 def test_an_answer_cut_anywhere_is_unknown() -> None:
     for name, request, status, content, _ in TABLE:
         whole = reply(status, content)
-        for length in (*range(0, len(whole.body), 7), len(whole.body) - 1):
+        for length in range(len(whole.body)):
             cut = structs.replace(whole, body=whole.body[:length])
             assert isinstance(CHANNEL.from_wire(request, cut), Unknown), (name, length)
 
