@@ -12,6 +12,7 @@ from ledger.errors import Refusal
 JSON = "application/json"
 POSITION = "Ledger-Position"
 REPLAYED = "Idempotent-Replayed"
+SEALED = "Ledger-Sealed-Size"
 
 encode = msgspec.json.Encoder().encode
 
@@ -72,7 +73,7 @@ def shown(
         }
         example = {"data": [example], "next_cursor": None}
     described: dict[str, Any] = {
-        "description": (kinds[0].__doc__ or "").strip().splitlines()[0],
+        "description": (kinds[0].__doc__ or "").strip().splitlines()[0] if kinds else "The content itself.",
         "content": {
             media_type: {"schema": reference if media_type == JSON else {"type": "string"}, "example": example}
         },
@@ -80,6 +81,10 @@ def shown(
     if writes:
         described["headers"] = {
             POSITION: {"description": "The position of the last event.", "schema": {"type": "integer"}},
+            SEALED: {
+                "description": "How many events the newest signed checkpoint held that was known to the writer.",
+                "schema": {"type": "integer"},
+            },
             REPLAYED: {
                 "description": "This is the first answer to this Idempotency-Key again.",
                 "schema": {"type": "string", "const": "true"},

@@ -14,6 +14,7 @@ from api.answers import REPLAYED, Replayed
 from api.description import describe
 from api.problems import answer_exception, install, language_of, problem_response
 from api.routes import (
+    access,
     accounts,
     audit,
     authorizations,
@@ -53,11 +54,13 @@ from api.routes import (
     reconciliation_summary,
     refund_resolutions,
     report_files,
+    reports,
     retries,
     reviews,
     risk,
     routing,
     safeguarding,
+    sealed_log,
     settlement_batches,
     shares,
     top_ups,
@@ -85,6 +88,8 @@ _ROUTERS = (
     trial_balance.router,
     events.router,
     audit.router,
+    sealed_log.router,
+    access.router,
     periods.router,
     merchants.router,
     merchant_losses.router,
@@ -119,6 +124,7 @@ _ROUTERS = (
     errands.router,
     circuits.router,
     report_files.router,
+    reports.router,
     reconciliation.router,
     breaks.router,
     reconciliation_summary.router,

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Protocol, TypeVar
 import msgspec
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access_log import PRINCIPAL, Sensitive
 from api.answers import Page, told
 from api.answers import answer as answered
 from api.cursors import Filters
@@ -48,6 +50,8 @@ class Rules(msgspec.Struct, frozen=True):
     """A body with `"dry_run": true` needs no key, because nothing is stored."""
     thin: bool = False
     """The route's function takes the request as it came and reads the body itself: for writes by the thousand."""
+    sensitive: Sensitive | None = None
+    """Whether a line in the access log says who asked, and when it is written."""
 
 
 class Envelopes(Protocol):
@@ -79,14 +83,16 @@ class Caller:
         return self.principal.book
 
     def envelope(self, key: str, print_: bytes, *, dry_run: bool = False) -> Envelope:
-        """Around one command of this caller."""
-        return self.envelopes()(key, print_, dry_run)
+        """Around the one command of a request, which may be told that a second person has to agree to it."""
+        return replace(self.envelopes()(key, print_, dry_run), may_wait=True)
 
     def envelopes(self) -> Envelopes:
         """What makes envelopes of a key, a fingerprint and whether it is a rehearsal; for thousands of them."""
-        actor, correlation = self.principal.key_id, correlation_id.get()
+        actor, correlation, person = self.principal.key_id, correlation_id.get(), self.principal.person
         administrator = self.principal.may(ADMIN)
-        return lambda key, print_, dry_run=False: Envelope(key, print_, actor, correlation, "", administrator, dry_run)
+        return lambda key, print_, dry_run=False: Envelope(
+            key, print_, actor, correlation, "", administrator, dry_run, person=person
+        )
 
     def envelope_of(self, asked: BaseModel) -> Envelope:
         """The envelope of what this request asks for."""
@@ -146,6 +152,7 @@ async def admit(request: Request, rules: Rules) -> Caller:
     if rules.scope is not None:
         world: World = request.scope["app"].state.world
         principal = await world.keys.authenticate(request.headers.get("authorization"))
+        request.scope[PRINCIPAL] = principal
         principal.require(rules.scope)
     return Caller(request, principal, _key_of(request, rules) if rules.takes_key else "")
 
@@ -198,6 +205,9 @@ MinPosition = Annotated[
 ]
 
 AsOf = Annotated[TimeParameter | None, Query(description="What had taken effect until this time, and at it.")]
+AsOfState = Annotated[
+    TimeParameter | None, Query(description="As it stood at this time: what had been recorded by it.")
+]
 Limit = Annotated[LimitParameter, Query(description="How many at most.")]
 Cursor = Annotated[CursorParameter | None, Query(description="The `next_cursor` of the page before.")]
 KnownAtParameter = Annotated[

@@ -31,6 +31,7 @@ from ledger.errors import (
     TooManyKeys,
 )
 from ledger.money import LARGEST
+from ledger.periods import is_period
 
 LARGEST_PAGE = 500
 DEFAULT_PAGE = 100
@@ -281,6 +282,20 @@ PositionOrTimeParameter = Annotated[
     ),
 ]
 """A position in the book's log, or a time."""
+
+
+def _read_period(text: Any) -> str:
+    if not isinstance(text, str) or not is_period(text):
+        raise refused(FieldInvalid, "A period is a month of the years 1970 to 2999, written as 2026-03.")
+    return text
+
+
+PeriodParameter = Annotated[
+    str,
+    PlainValidator(_read_period),
+    JsonSchema({"type": "string", "pattern": "^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", "examples": ["2026-03"]}),
+]
+"""An accounting period: a month in UTC."""
 
 CursorParameter = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 """A cursor as `api/cursors.py` gave it out."""

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -42,6 +43,7 @@ SCOPES = frozenset(
 _PEPPER_FILE = "pepper"
 _SHORTEST_PEPPER = 16
 _LONGEST_KEY = 512
+_PERSON = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 _FRESH_S = 4.0  # A revoked key is refused everywhere within 5 seconds.
 _MOST_KNOWN_KEYS = 10_000
 _PATIENCE_S = 1.9  # With a database that neither answers nor refuses.
@@ -57,6 +59,8 @@ class Principal:
     name: str
     book: str
     scopes: frozenset[str]
+    person: str = ""
+    """Whose hands the key is in, where that was said when it was made."""
 
     def may(self, scope: str) -> bool:
         """Whether the key has this scope; admin has every scope."""
@@ -79,6 +83,7 @@ class StoredKey:
     created_at: datetime
     revoked_at: datetime | None
     expires_at: datetime | None
+    person: str
 
     def is_valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -138,18 +143,18 @@ def _create_pepper(file: Path) -> None:
 # --- making and revoking --------------------------------------------------------------------------------------------
 
 _INSERT = """
-INSERT INTO ledger_control.api_keys (id, book, name, key_hash, scopes, expires_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO ledger_control.api_keys (id, book, name, key_hash, scopes, expires_at, person)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _REVOKE = "UPDATE ledger_control.api_keys SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL"
 _LIST = """
-SELECT id, book, name, scopes, created_at, revoked_at, expires_at
+SELECT id, book, name, scopes, created_at, revoked_at, expires_at, person
   FROM ledger_control.api_keys
  WHERE %(book)s::text IS NULL OR book = %(book)s
  ORDER BY created_at, id
 """
 _LOOK_UP = """
-SELECT key_hash, id, book, name, scopes, created_at, revoked_at, expires_at
+SELECT key_hash, id, book, name, scopes, created_at, revoked_at, expires_at, person
   FROM ledger_control.api_keys
  WHERE key_hash = %s
 """
@@ -168,11 +173,15 @@ def create_key(
     name: str,
     scopes: Iterable[str],
     expires_at: datetime | None = None,
+    person: str = "",
 ) -> NewKey:
-    """Make a key for a book; commits with the caller's transaction. Raises ValueError for an unknown scope."""
+    """Make a key for a book; commits with the caller's transaction.
+
+    Raises ValueError for an unknown scope, and for what is no name of a person.
+    """
     key_id = secrets.token_hex(8)
     text = f"lk_{key_id}_{secrets.token_urlsafe(32)}"
-    row = (key_id, book, name, hash_of(pepper, text), _known(scopes), expires_at)
+    row = (key_id, book, name, hash_of(pepper, text), _known(scopes), expires_at, person_named(person))
     connection.execute(_INSERT, row)
     return NewKey(key_id, text)
 
@@ -183,9 +192,17 @@ def adopt_key(connection: Connection, pepper: bytes, text: str, *, book: str, na
         raise ValueError("a key is sent in a header: it is 1 to 512 printable ASCII characters without spaces")
     digest = hash_of(pepper, text)
     key_id = digest.hex()[:16]
-    row = (key_id, book, name, digest, _known(scopes), None)
+    row = (key_id, book, name, digest, _known(scopes), None, "")
     connection.execute(_INSERT + "ON CONFLICT (key_hash) DO NOTHING", row)
     return key_id
+
+
+def person_named(name: str) -> str:
+    """A person as they are written down: Ann and ann are one. Raises ValueError for what is no name."""
+    person = name.lower()
+    if person and not _PERSON.fullmatch(person):
+        raise ValueError("a person is up to 64 letters a to z, digits and . _ @ + -, and begins with a letter or a digit")
+    return person
 
 
 def _known(scopes: Iterable[str]) -> list[str]:
@@ -290,6 +307,6 @@ class KeyRing:
             raise Unauthenticated
         if len(self._known) >= _MOST_KNOWN_KEYS:
             self._known.clear()
-        principal = Principal(key.id, key.name, key.book, frozenset(key.scopes))
+        principal = Principal(key.id, key.name, key.book, frozenset(key.scopes), key.person)
         known = self._known[digest] = _Known(principal, asked_at_s + self._fresh_s, key.expires_at)
         return known

@@ -19,7 +19,17 @@ from projections.moments import just_after
 from projections.risk_signals import Moment, payments_between
 
 MOST_AT_ONCE = 1_000
+DECISIONS = ("accept", "challenge", "review", "reject")
 _RECORDED = ("recorded with the decision",)
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A payment of the past: how it began, where it was judged, what was decided then, and what these rules say."""
+
+    created: PaymentCreated
+    position: int
+    then: PaymentRiskAssessed
+    now: Assessment
 
 
 class JudgedAgain(msgspec.Struct, frozen=True):
@@ -59,27 +69,39 @@ async def back_test(
     first = max(after, await positions.position_before(connection, book, since))
     end = just_after(until) if until is not None else just_after(datetime.now(UTC))
     last = await positions.position_before(connection, book, end)
-    found = await payments_between(connection, book, first, last, limit + 1)
-    more, found = len(found) > limit, found[:limit]
-    histories = await positions.streams(connection, book, [payment for payment, _ in found])
-    by_decision: dict[str, list[JudgedAgain]] = {"challenge": [], "review": [], "reject": [], "accept": []}
-    judged = 0
-    for payment, _ in found:
-        case = _case(histories[payment])
-        if case is None:
-            continue
-        judged += 1
-        assessed = await _judged_again(connection, book, rules, *case)
-        told = JudgedAgain(payment, case[2].decision, assessed.score, assessed.reasons)
-        by_decision[assessed.decision].append(told)
+    judgements, next_position = await judged_again(connection, book, rules, first, last, limit)
+    by_decision: dict[str, list[JudgedAgain]] = {decision: [] for decision in DECISIONS}
+    for one in judgements:
+        told = JudgedAgain(one.created.id, one.then.decision, one.now.score, one.now.reasons)
+        by_decision[one.now.decision].append(told)
     return BacktestReport(
         rules.version,
-        judged,
+        len(judgements),
         tuple(by_decision["challenge"]),
         tuple(by_decision["review"]),
         tuple(by_decision["reject"]),
-        found[-1][1] if more else None,
+        next_position,
     )
+
+
+async def judged_again(
+    connection: AsyncConnection[Any], book: str, rules: RuleSet, first: int, last: int, limit: int = MOST_AT_ONCE
+) -> tuple[list[Judgement], int | None]:
+    """Judge payments again that were created behind one position and not behind another, and say where to go on.
+
+    Those that never were judged are left out.
+    """
+    found = await payments_between(connection, book, first, last, limit + 1)
+    more, found = len(found) > limit, found[:limit]
+    histories = await positions.streams(connection, book, [payment for payment, _ in found])
+    judgements = []
+    for payment, _ in found:
+        case = _case(histories[payment])
+        if case is not None:
+            created, recorded, assessed = case
+            now = await _judged_again(connection, book, rules, *case)
+            judgements.append(Judgement(created, recorded.position, assessed, now))
+    return judgements, found[-1][1] if more else None
 
 
 def _case(history: list[Recorded]) -> tuple[PaymentCreated, Recorded, PaymentRiskAssessed] | None:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import JSON, Answers, shown
-from api.dependencies import CALLER, Rules, admit
+from api.access_log import Sensitive, observed
+from api.answers import JSON, POSITION, SEALED, Answers, shown
+from api.dependencies import CALLER, Caller, Rules, admit
 from api.gated_route import GatedRoute
 from api.problems import EVERY_READ, EVERY_WRITE, may_refuse
 from ledger.errors import (
@@ -72,9 +73,19 @@ class GuardedRoute(GatedRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def guarded(request: Request) -> Response:
+        async def admitted(request: Request) -> None:
             request.scope[CALLER] = await admit(request, self.rules)
-            return await (_in_time(handle(request)) if request.method == "GET" else handle(request))
+
+        async def answered(request: Request) -> Response:
+            if request.method == "GET":
+                return await _in_time(handle(request))
+            return _stamped(request, await handle(request))
+
+        async def guarded(request: Request) -> Response:
+            if (sensitive := self.rules.sensitive) is not None:
+                return await observed(request, sensitive, admitted, answered)
+            await admitted(request)
+            return await answered(request)
 
         return self.answer if self.rules.thin else guarded
 
@@ -83,8 +94,7 @@ class GuardedRoute(GatedRoute):
         request.scope[CALLER] = await admit(request, self.rules)
         if request.scope["query_string"]:
             raise UnknownParameter("There are no query parameters at this address.", pointer="/query")
-        response: Response = await self.endpoint(request)
-        return response
+        return _stamped(request, await self.endpoint(request))
 
 
 class Router:
@@ -105,13 +115,15 @@ class Router:
         page: bool = False,
         refuses: Iterable[type[Refusal]] = (),
         media_type: str = JSON,
+        sensitive: Sensitive | None = None,
         **described: Any,
     ) -> Callable[[Endpoint], Endpoint]:
-        """Declare what answers to GET."""
+        """Declare what answers to GET; what is sensitive is listed in the access log whenever it is read."""
         every = EVERY_READ if scope else _FROM_ANYBODY
         kinds = [*every, BadRequest, UnknownParameter, *((FieldInvalid, RouteNotFound) if scope else ()), *refuses]
         responses = shown(_kinds_of(answers), example, page=page, media_type=media_type) | may_refuse(*kinds)
-        return self._declare("GET", path, Rules(scope), _kinds_of(answers), None, responses, 200, described)
+        rules = Rules(scope, sensitive=sensitive)
+        return self._declare("GET", path, rules, _kinds_of(answers), None, responses, 200, described)
 
     def writes(
         self,
@@ -188,6 +200,14 @@ class Router:
         return declare
 
 
+def _stamped(request: Request, response: Response) -> Response:
+    """What was written, with how much of the log is under seal: callers hold an anchor without asking for one."""
+    if POSITION in response.headers:
+        caller: Caller = request.scope[CALLER]
+        response.headers[SEALED] = str(caller.world.writers.sealed_size(caller.book))
+    return response
+
+
 async def _in_time(reading: Coroutine[Any, Any, Response]) -> Response:
     """What is read; raises Unavailable where the database neither answers nor refuses, and waits no longer for it.
 
@@ -212,6 +232,8 @@ def _kinds_of(answers: type[msgspec.Struct] | Answers) -> Answers:
 
 def _extra(rules: Rules, more: dict[str, Any] | None) -> dict[str, Any]:
     extra: dict[str, Any] = {"security": [{SECURITY_SCHEME: [rules.scope]}] if rules.scope else [], **(more or {})}
+    if rules.sensitive is not None:
+        extra["x-access-log"] = rules.sensitive.value
     if rules.takes_key:
         extra["parameters"] = [
             {

@@ -44,6 +44,16 @@ class Settings(BaseSettings):
     simulator_url: str | None = Field(default=None, validation_alias=_named("LEDGER_SIMULATOR_URL"))
     """Where the channel simulator answers, `http://host:port`; no card payments when it is not set."""
 
+    log_name: str = Field(
+        default="ledger.local", pattern=r"^[A-Za-z0-9._-]{1,100}$", validation_alias=_named("LEDGER_LOG_NAME")
+    )
+    """Under which name checkpoints of the logs are signed, with the book's behind it: a host name of yours."""
+
+    @property
+    def log_keys_folder(self) -> Path:
+        """Holds the keys that checkpoints are signed with; only the worker needs them."""
+        return self.state / "log_keys"
+
     @property
     def channels_folder(self) -> Path:
         """Holds what the channels and we sign with, and the books of the channel simulator."""

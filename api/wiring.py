@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from api.access_log import AccessLog
 from api.cursors import Cursors
 from api.keys import KeyRing
 from api.log_watch import LogWatch
@@ -70,6 +71,7 @@ class World:
         self.callbacks = Callbacks(self.pool)
         self.log_watch = LogWatch(self.pool)
         self.keys = KeyRing(self.pool, pepper)
+        self.access_log = AccessLog(self.pool)
         self.risk = RiskControl(self.pool, self.freshness, pepper)
         self.writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS), self._deliver)
         self.acknowledged: defaultdict[str, int] = defaultdict(int)
@@ -97,6 +99,7 @@ class World:
             await asyncio.to_thread(world.writers.stop)
             await world.freshness.close()
             await world.log_watch.close()
+            await world.access_log.close()
             await world.pool.close()
 
     # --- writing

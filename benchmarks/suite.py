@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import deciding, in_process, over_http, payments, reconciliation
+from benchmarks import deciding, in_process, over_http, payments, reconciliation, sealing
 from benchmarks.bench import Bench, Scale
 from benchmarks.figures import Figure
 
@@ -11,6 +11,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "batches-hot": in_process.hot_batches,
     "batches-8000": in_process.large_batches,
     "batches-wide": in_process.wide_batches,
+    "sealing": sealing.sealing,
     "transfers-http": over_http.transfers,
     "batches-http": over_http.batches,
     "catch-up": in_process.catch_up,

@@ -4,27 +4,32 @@
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from commands.authorization_facts import frozen_in_wallet
 from commands.books import Books
 from commands.channel_choice import chosen_for, facts_of, routed
-from commands.contract_charges import agreement_of, is_agreed, no_agreement
+from commands.contract_charges import agreed_contract, agreement_of, is_agreed, no_agreement
 from commands.credit_purchases import paid_on_credit
 from commands.mixed_payments import wallet_part
 from commands.policies.charges import MIXED, charge_of
 from commands.policies.products import PRODUCTS
 from commands.policies.routing import Route
+from ledger.contract_state import UPDATING, Contract
 from ledger.errors import ContractNotActive
 from ledger.events.event import Event
 from ledger.events.payments import (
     PaymentAttemptInitiated,
     PaymentCreated,
     PaymentPaidFromWallet,
+    PaymentPostponed,
     PaymentRouted,
     attempt_id,
 )
+
+_LOOKS_AGAIN = timedelta(minutes=1)
 
 
 def begin(books: Books, created: PaymentCreated, *, authenticate: bool = False) -> list[Event]:
@@ -50,14 +55,25 @@ def begin(books: Books, created: PaymentCreated, *, authenticate: bool = False) 
 
 
 def agreed_attempt(
-    books: Books, created: PaymentCreated, number: int, before: Sequence[Event] = (), *, authenticate: bool = False
+    books: Books,
+    created: PaymentCreated,
+    number: int,
+    before: Sequence[Event] = (),
+    *,
+    authenticate: bool = False,
+    contract: Contract | None = None,
 ) -> list[Event]:
     """The n-th attempt at the channel that the payer agreed with: no other one may charge him without asking.
 
-    `before`: what comes first where there is an attempt. Where the agreement is over meanwhile, the payment is too.
+    `before`: what comes first where there is an attempt. Where the agreement is over meanwhile, the payment is too, and
+    while its card is being replaced the payment waits. `contract`: as it will stand once the decision is recorded.
     """
+    contract = contract or agreed_contract(books, created)
+    if contract.status == UPDATING:
+        until = max(contract.due_at or books.now, books.now + _LOOKS_AGAIN)
+        return [PaymentPostponed(until, "the card of the contract is being replaced")]
     try:
-        agreement = agreement_of(books, created)
+        agreement = agreement_of(books, created, contract)
     except ContractNotActive as refusal:
         return [no_agreement(refusal)]
     chosen = agreement.route

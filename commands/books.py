@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from ledger.accounts import Account, Movement, Status
-from ledger.errors import AccountUnknown, CurrencyMismatch
+from ledger.audit.leaf import sealed_entry
+from ledger.errors import AccountUnknown, CurrencyMismatch, Unavailable
 from ledger.events.accounts import AccountClosed, AccountFrozen, AccountLimitsChanged, AccountOpened, AccountUnfrozen
+from ledger.events.approvals import ApprovalPolicyChanged
 from ledger.events.entries import EntryPosted
 from ledger.events.event import Event, Metadata, Recorded
 from ledger.events.holds import HoldPlaced
@@ -22,6 +24,8 @@ from ledger.events.transfers import TransferPosted
 from ledger.posting_rules import movements_for
 from ledger.store import codec
 from ledger.store.append import Draft
+
+_NOBODY = Metadata("")
 
 
 class NotLoaded(Exception):
@@ -34,16 +38,33 @@ class NotLoaded(Exception):
         stream: str | None = None,
         reference: str | None = None,
         end_of: str | None = None,
+        behind: int | None = None,
     ) -> None:
-        super().__init__(account or stream or reference or end_of)
+        super().__init__(account or stream or reference or end_of or behind)
         self.account, self.stream, self.reference, self.end_of = account, stream, reference, end_of
+        self.behind = behind
+
+
+class Standing(msgspec.Struct):
+    """What the writer remembers between batches beside accounts and closed periods."""
+
+    policy: ApprovalPolicyChanged | None = None
+    """What a second person has to agree to, if there is anything."""
 
 
 class Books:
     """The working state of one batch, over the accounts that the writer remembers."""
 
-    def __init__(self, accounts: dict[str, Account], closed_periods: set[str], position: int, now: datetime) -> None:
+    def __init__(
+        self,
+        accounts: dict[str, Account],
+        closed_periods: set[str],
+        position: int,
+        now: datetime,
+        standing: Standing | None = None,
+    ) -> None:
         self.now = now
+        self.standing = standing or Standing()
         self.draft = Draft()
         self.position = position
         self.closed_periods = closed_periods
@@ -53,6 +74,9 @@ class Books:
         self._latest: dict[str, Recorded | None] = {}
         self._unread: dict[str, list[Recorded]] = {}
         self._references: dict[str, str | None] = {}
+        # What the log holds behind a position; nothing is held behind its end.
+        self._tail_behind = position
+        self._tail: list[Recorded] | None = []
         # What takes each change back, as a function and its arguments: cheaper than closures, and there are many.
         self._undo: list[tuple[Any, ...]] = []
 
@@ -101,6 +125,20 @@ class Books:
             raise NotLoaded(reference=reference)
         return self._references[reference]
 
+    def recorded_behind(self, position: int) -> list[Recorded]:
+        """Everything that was recorded behind this position, in its order; raises Unavailable where that is much."""
+        if position < self._tail_behind:
+            raise NotLoaded(behind=position)
+        if self._tail is None:
+            raise Unavailable("Too much was recorded in the meantime.")
+        draft = self.draft
+        columns = zip(draft.streams, draft.versions, draft.topics, draft.states, strict=True)
+        decided = [
+            Recorded(stream, version, self.position + number, self.now, codec.decode(topic, state), _NOBODY)
+            for number, (stream, version, topic, state) in enumerate(columns, 1)
+        ]
+        return [recorded for recorded in (*self._tail, *decided) if recorded.position > position]
+
     # --- what the handler reads for them
 
     @property
@@ -118,6 +156,9 @@ class Books:
         for stream, events in found.items():
             known = self._streams[stream] = self._unread.pop(stream, [])
             known[:0] = events  # The same list as before, from which a refusal takes back what was recorded.
+
+    def load_tail(self, behind: int, found: list[Recorded] | None) -> None:
+        self._tail_behind, self._tail = behind, found
 
     def load_latest(self, found: dict[str, Recorded | None]) -> None:
         self._latest |= found
@@ -157,6 +198,7 @@ class Books:
         draft.topics.append(event.topic)
         draft.states.append(codec.encode(event))
         draft.metadata.append(stored_metadata)
+        draft.entries.append(sealed_entry(event, self.now))
         position = self.position + len(draft.streams)
         if known is not None:
             known.append(Recorded(stream, version, position, self.now, event, metadata))
@@ -165,7 +207,7 @@ class Books:
 
     def _unrecord(self, known: list[Recorded] | None) -> None:
         draft = self.draft
-        for column in (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata):
+        for column in (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata, draft.entries):
             column.pop()
         if known is not None:
             known.pop()
@@ -227,6 +269,9 @@ class Books:
             case PeriodClosed():
                 self._turn(event.period, self.closed_periods.add, self.closed_periods.discard)
                 self._turn_in_draft(event.period, draft.periods_closed, draft.periods_reopened)
+            case ApprovalPolicyChanged():
+                self._undo.append((setattr, self.standing, "policy", self.standing.policy))
+                self.standing.policy = event if event.asks_for_anything else None
             case PeriodReopened():
                 self._turn(event.period, self.closed_periods.discard, self.closed_periods.add)
                 self._turn_in_draft(event.period, draft.periods_reopened, draft.periods_closed)

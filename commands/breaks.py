@@ -141,7 +141,7 @@ def propose(books: Books, command: ProposeResolution, envelope: Envelope) -> Dec
         resolution=name,
         parameters=command.parameters,
         postings=postings,
-        maker=envelope.actor,
+        maker=envelope.who,
         four_eyes=needs_four_eyes(found.opened, postings),
         reason=command.reason,
     )
@@ -150,7 +150,7 @@ def propose(books: Books, command: ProposeResolution, envelope: Envelope) -> Dec
 
 def approve(books: Books, command: ApproveResolution, envelope: Envelope) -> Decision:
     found, proposed = _proposed(books, command.id)
-    if proposed.four_eyes and envelope.actor == proposed.maker:
+    if proposed.four_eyes and envelope.who == proposed.maker:
         raise SecondPersonRequired(maker=proposed.maker)
     try:
         resolution = _resolution(books, found, proposed.number, proposed.resolution, proposed.parameters)
@@ -169,7 +169,7 @@ def approve(books: Books, command: ApproveResolution, envelope: Envelope) -> Dec
         proposed.number,
         proposed.resolution,
         proposed.maker,
-        envelope.actor,
+        envelope.who,
         0 if undone is None else undone.number,
     )
     return _told(books, command.id, found, [resolved], decided)
@@ -177,7 +177,7 @@ def approve(books: Books, command: ApproveResolution, envelope: Envelope) -> Dec
 
 def reject(books: Books, command: RejectResolution, envelope: Envelope) -> Decision:
     found, proposed = _proposed(books, command.id)
-    return _told(books, command.id, found, [BreakRejected(command.id, proposed.number, envelope.actor, command.reason)])
+    return _told(books, command.id, found, [BreakRejected(command.id, proposed.number, envelope.who, command.reason)])
 
 
 def reopen(books: Books, command: ReopenBreak, envelope: Envelope) -> Decision:

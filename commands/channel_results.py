@@ -9,6 +9,7 @@ from commands.channels.channel import DisputeMoved, NotSent, Unknown, Verdict
 from commands.closings import RecordClosingResult
 from commands.confirmations import RecordConfirmationResult
 from commands.contract_results import RecordContractResult
+from commands.contract_updates import RecordContractUpdate
 from commands.dispute_answers import RecordDisputeAnswer
 from commands.disputes import RecordDisputeWord
 from commands.envelope import Command
@@ -23,6 +24,7 @@ from ledger.ids import (
     CLOSING,
     CONFIRMATION,
     CONTRACT,
+    CONTRACT_UPDATE,
     DISPUTE_ANSWER,
     INCREMENT,
     PAYMENT,
@@ -38,6 +40,7 @@ from ledger.ids import (
 # Who takes a channel's word about the ids that begin so: (subject, channel, verdict) -> the command.
 _TAKERS: dict[str, Callable[[str, str, Verdict], Command]] = {
     CONTRACT: RecordContractResult,
+    CONTRACT_UPDATE: RecordContractUpdate,
     PAYMENT_METHOD: RecordContractResult,
     PAYMENT: RecordAttemptResult,
     CONFIRMATION: RecordConfirmationResult,

@@ -106,6 +106,8 @@ def _begun(books: Books, payment: Payment, command: ConfirmPayment) -> list[Even
         raise FieldInvalid("Nobody has asked anything yet: a payment is begun without an answer.", pointer="/answer")
     if payment.created.scheduled_at is not None:
         raise _refusal(payment, "It begins by itself, when the payer was told that he will be charged.")
+    if payment.postponed_until is not None:
+        raise _refusal(payment, "It begins by itself, once the card of its contract is replaced.")
     return set_in_motion(books, payment.created, command.risk)
 
 

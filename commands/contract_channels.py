@@ -1,4 +1,4 @@
-"""Contract channels: what is asked of a channel for a contract: to sign it, and to end it there too.
+"""Contract channels: what is asked of a channel for a contract: to sign it, to charge another card, and to end it.
 
 A bound card is signed and ended in the same way: it is a contract between the payer and the house.
 """
@@ -8,8 +8,14 @@ from commands.policies.channels import CHANNELS, ChannelTerms
 from commands.policies.routing import Route
 from ledger.contract_state import Contract, fold
 from ledger.errors import ContractNotFound, MethodNotSupported, PaymentMethodNotFound
-from ledger.events.contracts import ContractDrafted, ContractEndingRequested, ContractSigningRequested
-from ledger.ids import CONTRACT, ENDING, PAYMENT_METHOD, SIGNING, child_id
+from ledger.events.contracts import (
+    ContractDrafted,
+    ContractEndingRequested,
+    ContractSigningRequested,
+    ContractUpdateRequested,
+)
+from ledger.events.payments import Method
+from ledger.ids import CONTRACT, CONTRACT_UPDATE, ENDING, PAYMENT_METHOD, SIGNING, child_id
 
 CARD = "card"
 
@@ -50,6 +56,26 @@ def signing(drafted: ContractDrafted, number: int, answer: str | None = None) ->
         details=method.details | token,
         answer=answer,
         return_url=drafted.return_url,
+    )
+
+
+def update_step(
+    contract: Contract, method: Method, answer: str | None = None, return_url: str | None = None
+) -> ContractUpdateRequested:
+    """The intent to have another card charged, or to carry the payer's answer to that."""
+    drafted = contract.drafted
+    step = child_id(CONTRACT_UPDATE, drafted.id, contract.update_steps + 1)
+    return ContractUpdateRequested(
+        id=drafted.id,
+        # An update has the id of its first step.
+        update=step if contract.updating is None else contract.updating.id,
+        step=step,
+        channel=drafted.channel,
+        replaces=contract.reference,
+        customer=drafted.customer,
+        method=method,
+        answer=answer,
+        return_url=return_url,
     )
 
 

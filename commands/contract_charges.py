@@ -21,7 +21,7 @@ from commands.policies.routing import Route
 from ledger import contract_state, payment_state
 from ledger.chart import AGENCY_PAY
 from ledger.contract_limits import excess
-from ledger.contract_state import ACTIVE, CONFIRMED, RESERVED, Contract, charges
+from ledger.contract_state import ACTIVE, CONFIRMED, RESERVED, UPDATING, Contract, charges
 from ledger.errors import (
     ContractLimitExceeded,
     ContractMismatch,
@@ -37,9 +37,16 @@ from ledger.events.contracts import (
     ContractChargeReleased,
     ContractChargeReserved,
     ContractTerminated,
+    ContractUpdateFailed,
 )
 from ledger.events.event import Event
-from ledger.events.payments import Method, PaymentAttemptDeclined, PaymentCanceled, PaymentCreated
+from ledger.events.payments import (
+    Method,
+    PaymentAttemptDeclined,
+    PaymentAttemptInitiated,
+    PaymentCanceled,
+    PaymentCreated,
+)
 from ledger.ids import CONTRACT, PAYMENT, PAYMENT_METHOD
 from ledger.payment import CANCELED, CREATED, EXPIRED, FAILED, IN_REVIEW, REJECTED, REQUIRES_ACTION, Payment
 
@@ -74,7 +81,9 @@ def reserve(books: Books, created: PaymentCreated) -> StreamEvents:
     if contract.drafted.single_use and used:
         raise ContractUsedUp(pointer="/method/contract", contract=name, payment=used[0].payment)
     counts_at = created.scheduled_at or books.now
-    _check_active(contract, counts_at)
+    if contract.status != UPDATING or created.scheduled_at is None:
+        # What is charged later waits for its time anyway, and for the new card if that takes so long.
+        _check_active(contract, counts_at)
     over = excess(contract.drafted.limits, used, created.amount, counts_at)
     if over is not None:
         raise ContractLimitExceeded(
@@ -136,7 +145,7 @@ class Agreement:
     def __init__(self, contract: Contract, token: str | None = None) -> None:
         drafted = contract.drafted
         self.reference = contract.reference
-        self.method = Method(drafted.method.type, token or drafted.method.token, drafted.method.details)
+        self.method = Method(contract.method.type, token or contract.method.token, contract.method.details)
         what = "bound card" if drafted.id.startswith(PAYMENT_METHOD) else "contract"
         self.route = Route(drafted.channel, f"the {what} is with this channel")
 
@@ -161,15 +170,20 @@ def _agreed(method: Method) -> str | None:
     return method.details.get("contract" if method.type == METHOD_TYPE else "payment_method")
 
 
-def agreement_of(books: Books, created: PaymentCreated) -> Agreement:
-    """What the payment is charged under.
-
-    Raises ContractNotActive if that is over: whoever lets a payment go on that waited cancels it then.
-    """
+def agreed_contract(books: Books, created: PaymentCreated) -> Contract:
+    """The contract or bound card that the payment is charged under, as it stands."""
     name = _agreed(created.method) or ""
     contract = contract_state.fold(books.recorded(name))
     if contract is None:
         raise AssertionError(f"{created.id} is under {name}, which is not there")
+    return contract
+
+
+def agreement_of(books: Books, created: PaymentCreated, contract: Contract) -> Agreement:
+    """What the payment is charged under.
+
+    Raises ContractNotActive if that is over: whoever lets a payment go on that waited cancels it then.
+    """
     _check_active(contract, books.now)
     # What stands beside a bound card is a code for this one payment, which the payer has typed.
     return Agreement(contract, created.method.token)
@@ -207,10 +221,19 @@ def _settled(books: Books, decided: StreamEvents) -> StreamEvents:
             if payment is None:
                 raise AssertionError(f"{stream} is empty")
             more += _settle_one(books, payment, [*decided, *more])
-        if any(isinstance(event, PaymentAttemptDeclined) and event.group == MANDATE_ENDED for event in fresh):
+        if any(_says_that_it_ended(books, name, [*(each.event for each in known), *fresh], no) for no in fresh):
             because = "the channel says that it has ended"
             more += ended(books, name, "channel", because, [*decided, *more], channel_knows=True)
     return more
+
+
+def _says_that_it_ended(books: Books, name: str, history: list[Event], no: Event) -> bool:
+    """Whether this declines a charge because the agreement is over; one from before an update says nothing of it."""
+    if not isinstance(no, PaymentAttemptDeclined) or no.group != MANDATE_ENDED:
+        return False
+    contract = contract_state.fold(books.recorded(name))
+    attempts = (each for each in history if isinstance(each, PaymentAttemptInitiated) and each.attempt == no.attempt)
+    return contract is not None and any(each.contract == contract.reference for each in attempts)
 
 
 def _settle_one(books: Books, payment: Payment, decided: StreamEvents) -> StreamEvents:
@@ -255,7 +278,10 @@ def ended(
     contract = contract_state.fold(history)
     if contract is None or contract.status not in (*contract_state.UNSIGNED, *contract_state.SIGNED):
         return []
-    events: StreamEvents = [(name, ContractTerminated(name, by, reason))]
+    events: StreamEvents = []
+    if contract.updating is not None:
+        events.append((name, ContractUpdateFailed(name, contract.updating.id, MANDATE_ENDED)))
+    events.append((name, ContractTerminated(name, by, reason)))
     for charge in charges(history).values():
         payment = _waiting(books, charge.payment, known) if charge.status == RESERVED else None
         if payment is not None:

@@ -27,6 +27,7 @@ from ledger.events.contracts import (
     ContractFailed,
     ContractSignedTooLate,
     ContractUnanswered,
+    ContractUpdated,
 )
 from ledger.events.event import Event
 
@@ -48,7 +49,7 @@ def record_result(books: Books, command: RecordContractResult, envelope: Envelop
     under_way = contract.status in (DRAFT, CONFIRMING)
     match verdict:
         case ContractSigned():
-            return _signed(books, contract, verdict.channel_reference)
+            return _signed(books, contract, verdict)
         case ActionRequired() if under_way:
             return with_effect(books, name, [_action(name, verdict)], name, "recorded")
         case ContractDeclined() if contract.status in UNSIGNED:
@@ -63,10 +64,13 @@ def record_result(books: Books, command: RecordContractResult, envelope: Envelop
             return without_effect(name, "ignored", contract.position)
 
 
-def _signed(books: Books, contract: Contract, reference: str) -> Decision:
-    name = contract.drafted.id
+def _signed(books: Books, contract: Contract, signed: ContractSigned) -> Decision:
+    name, reference = contract.drafted.id, signed.channel_reference
     if contract.status in UNSIGNED:
         return with_effect(books, name, [ContractActivated(name, reference)], name, "recorded")
+    if contract.status in SIGNED and signed.replacement and signed.replacement not in contract.updates:
+        # The bank has given the payer another card, and the channel has heard of it.
+        return with_effect(books, name, [ContractUpdated(name, replacement=signed.replacement)], name, "recorded")
     if contract.status in SIGNED or contract.reference:
         return without_effect(name, "duplicate", contract.position)
     # The payer agreed to something that is over: the channel must not go on believing in it.

@@ -2,17 +2,19 @@
 
 CreateContract ──▶ draft ──▶ pending_user ──ConfirmContract──▶ confirming ──▶ active ──TerminateContract──▶ terminated
                                                                               active ⇄ suspended
+                                                                              active ⇄ updating: contract_updates.py
 """
 
 from datetime import datetime
 
 from commands.books import Books
 from commands.channel_facts import LARGEST_ORDER, imagined
-from commands.contract_channels import contract_named, signing, signing_route
+from commands.contract_channels import contract_named, signing, signing_route, update_step
 from commands.contract_charges import METHOD_TYPE, StreamEvents, check_bound_card, ended
 from commands.customers import customer_exists
 from commands.envelope import Command, Decision, Envelope
 from commands.handler import Decider, Needs
+from commands.held_charges import with_held_charges
 from commands.payees import payee_of, payee_stream
 from commands.policies.products import product_of
 from commands.policies.routing import Route
@@ -45,7 +47,14 @@ from ledger.errors import (
     ProductNotSupported,
     Refusal,
 )
-from ledger.events.contracts import ContractDrafted, ContractExpired, ContractResumed, ContractSuspended, Limits
+from ledger.events.contracts import (
+    ContractDrafted,
+    ContractExpired,
+    ContractResumed,
+    ContractSuspended,
+    ContractUpdateFailed,
+    Limits,
+)
 from ledger.events.customers import CustomerContractAdded, customer_stream
 from ledger.events.event import Event
 from ledger.events.payments import Method
@@ -136,12 +145,9 @@ def draft(books: Books, drafted: ContractDrafted) -> Decision:
         raise IdExistsDifferent(f"There is a contract {name} already.", pointer="/id", contract=name)
     check_bound_card(books, drafted.customer, method)
     chosen = signing_route(method.type, None if drafted.limits is None else drafted.limits.currency)
-    bound = method.details.get("payment_method")
-    if bound is not None:
-        card = contract_named(books, bound)
-        chosen = Route(card.drafted.channel, "the bound card is with this channel")
-        known = {"payment_method": bound, "payment_method_reference": card.reference}
-        method = Method(method.type, card.drafted.method.token, method.details | known)
+    method, bound_at = method_at_channel(books, method)
+    if bound_at is not None:
+        chosen = Route(bound_at, "the bound card is with this channel")
     begun = ContractDrafted(
         **{field: getattr(drafted, field) for field in drafted.__struct_fields__}
         | {"method": method, "channel": chosen.channel, "because": chosen.because}
@@ -149,6 +155,16 @@ def draft(books: Books, drafted: ContractDrafted) -> Decision:
     whole: list[Event] = [begun, signing(begun, 1)]
     added = CustomerContractAdded(begun.customer, name)
     return answered(books, name, [(customer_stream(begun.customer), added), *((name, event) for event in whole)], 202)
+
+
+def method_at_channel(books: Books, method: Method) -> tuple[Method, str | None]:
+    """The method as its channel knows it, and for a bound card, which is checked already, that channel."""
+    bound = method.details.get("payment_method")
+    if bound is None:
+        return method, None
+    card = contract_named(books, bound)
+    known = {"payment_method": bound, "payment_method_reference": card.reference}
+    return Method(method.type, card.method.token, method.details | known), card.drafted.channel
 
 
 def _check(books: Books, command: CreateContract) -> None:
@@ -192,33 +208,35 @@ def _amount_objections(amount: int | None, pointer: str) -> list[Refusal]:
 
 def confirm(books: Books, command: ConfirmContract, envelope: Envelope) -> Decision:
     contract = contract_named(books, command.contract)
-    if contract.status != PENDING_USER or contract.action is None:
-        raise _state_invalid(contract, PENDING_USER)
+    if not contract.awaits_payer or contract.action is None:
+        raise state_invalid(contract, PENDING_USER)
     if contract.action.action != CODE:
         detail = f"The payer agrees at the channel ({contract.action.action}): there is nothing to confirm here."
-        raise _state_invalid(contract, PENDING_USER, detail=detail)
+        raise state_invalid(contract, PENDING_USER, detail=detail)
     if not command.answer:
         raise FieldInvalid("An answer is not empty.", pointer="/answer")
-    asked = signing(contract.drafted, contract.signings + 1, command.answer)
+    asked: Event = signing(contract.drafted, contract.signings + 1, command.answer)
+    if contract.updating is not None:
+        asked = update_step(contract, contract.updating.method, command.answer)
     return answered(books, command.contract, [(command.contract, asked)], 202)
 
 
 def suspend(books: Books, command: SuspendContract, envelope: Envelope) -> Decision:
-    contract = _of_merchant(books, command.contract)
+    contract = of_merchant(books, command.contract)
     if contract.status != ACTIVE:
-        raise _state_invalid(contract, ACTIVE)
+        raise state_invalid(contract, ACTIVE)
     return answered(books, command.contract, [(command.contract, ContractSuspended(command.contract, command.reason))])
 
 
 def resume(books: Books, command: ResumeContract, envelope: Envelope) -> Decision:
-    contract = _of_merchant(books, command.contract)
+    contract = of_merchant(books, command.contract)
     if contract.status != SUSPENDED:
-        raise _state_invalid(contract, SUSPENDED)
+        raise state_invalid(contract, SUSPENDED)
     return answered(books, command.contract, [(command.contract, ContractResumed(command.contract))])
 
 
 def terminate(books: Books, command: TerminateContract, envelope: Envelope) -> Decision:
-    contract = _of_merchant(books, command.contract)
+    contract = of_merchant(books, command.contract)
     if contract.status in (TERMINATED, FAILED, EXPIRED):
         detail = f"The contract is {contract.status} already."
         raise ContractAlreadyEnded(
@@ -235,6 +253,10 @@ def expire(books: Books, command: ExpireContract, envelope: Envelope) -> Decisio
         raise ContractNotDue(contract=name, due_at=None if due_at is None else due_at.isoformat())
     if contract.status in UNSIGNED:
         return answered(books, name, [(name, ContractExpired(name))])
+    until = contract.drafted.expires_at
+    if contract.updating is not None and (until is None or until > books.now):
+        late = ContractUpdateFailed(name, contract.updating.id, "session_expired")
+        return answered(books, name, with_held_charges(books, name, late))
     return answered(books, name, ended(books, name, "expiry", "it was agreed until now"))
 
 
@@ -246,14 +268,14 @@ def answered(books: Books, name: str, events: StreamEvents, status: int = 200) -
     return Decision(events, view, status)
 
 
-def _of_merchant(books: Books, name: str) -> Contract:
+def of_merchant(books: Books, name: str) -> Contract:
     """A contract with a merchant, which a bound card is not; raises ContractNotFound."""
     if not name.startswith(CONTRACT):
         raise ContractNotFound(contract=name)
     return contract_named(books, name)
 
 
-def _state_invalid(contract: Contract, expected: str, *, detail: str | None = None) -> ContractStateInvalid:
+def state_invalid(contract: Contract, expected: str, *, detail: str | None = None) -> ContractStateInvalid:
     detail = detail or f"The contract is {contract.status} and has to be {expected} for this."
     return ContractStateInvalid(
         detail, contract=contract.drafted.id, contract_status=contract.status, expected_status=expected

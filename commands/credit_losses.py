@@ -70,7 +70,7 @@ def propose(books: Books, command: ProposeCreditLoss, envelope: Envelope) -> Dec
         command.amount,
         command.currency,
         command.reason,
-        envelope.actor,
+        envelope.who,
     )
     stream = credit_line_stream(command.customer, command.currency)
     return Decision([(stream, proposed)], _receipt(proposed, "proposed"))
@@ -91,18 +91,18 @@ def decide(books: Books, command: DecideCreditLoss, envelope: Envelope) -> Decis
         raise CreditLossNotFound(number=command.number)
     stream = credit_line_stream(command.customer, command.currency)
     if not command.agree:
-        rejected = CreditLossRejected(proposal.number, envelope.actor, command.reason)
+        rejected = CreditLossRejected(proposal.number, envelope.who, command.reason)
         return Decision([(stream, rejected)], _receipt(proposal, "rejected"))
-    if envelope.actor == proposal.maker:
+    if envelope.who == proposal.maker:
         raise SecondPersonRequired(maker=proposal.maker)
     _check(books, line, proposal.kind, proposal.amount)
     customer, amount, currency = proposal.customer, proposal.amount, proposal.currency
     event: Event
     if proposal.kind == IMPAIRMENT:
-        event = CreditImpaired(proposal.number, customer, amount, currency, proposal.maker, envelope.actor)
+        event = CreditImpaired(proposal.number, customer, amount, currency, proposal.maker, envelope.who)
     else:
         expensed = max(0, amount - line.allowance)
-        event = CreditWrittenOff(proposal.number, customer, amount, currency, expensed, proposal.maker, envelope.actor)
+        event = CreditWrittenOff(proposal.number, customer, amount, currency, expensed, proposal.maker, envelope.who)
     status = "impaired" if proposal.kind == IMPAIRMENT else "written_off"
     return Decision(with_accounts(books, [(stream, event)]), _receipt(proposal, status))
 

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from commands import (
     accounts,
+    approval_policy,
     authorizations,
     bank_lines,
     breaks,
@@ -15,6 +16,7 @@ from commands import (
     coin_moves,
     confirmations,
     contract_results,
+    contract_updates,
     contracts,
     corrections,
     credit_lines,
@@ -58,9 +60,11 @@ from commands import (
     wallets,
     webhooks,
 )
+from commands.approvals import approving
 from commands.consequences import with_consequences
 from commands.contract_charges import settling
 from commands.envelope import Command
+from commands.guarding import guarded
 from commands.handler import Decider
 
 _DECIDERS: dict[type[Command], Decider] = (
@@ -70,6 +74,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | errands.DECIDERS
     | holds.DECIDERS
     | periods.DECIDERS
+    | approval_policy.DECIDERS
     | merchants.DECIDERS
     | payer_letters.DECIDERS
     | merchant_losses.DECIDERS
@@ -98,6 +103,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | risk_rules.DECIDERS
     | contracts.DECIDERS
     | contract_results.DECIDERS
+    | contract_updates.DECIDERS
     | payment_methods.DECIDERS
     | scheduled_payments.DECIDERS
     | payouts.DECIDERS
@@ -120,8 +126,17 @@ _DECIDERS: dict[type[Command], Decider] = (
     | reconciliation.DECIDERS
 )
 # They move no payment, and there are many of them.
-_OF_THE_LEDGER = accounts.DECIDERS | transfers.DECIDERS | entries.DECIDERS | holds.DECIDERS | periods.DECIDERS
-DECIDERS: dict[type[Command], Decider] = {
+_OF_THE_LEDGER = (
+    accounts.DECIDERS
+    | transfers.DECIDERS
+    | entries.DECIDERS
+    | holds.DECIDERS
+    | periods.DECIDERS
+    | approval_policy.DECIDERS
+)
+_UNGUARDED: dict[type[Command], Decider] = {
     kind: decider if kind in _OF_THE_LEDGER else replace(decider, decide=settling(with_consequences(decider.decide)))
     for kind, decider in _DECIDERS.items()
 }
+# What was asked for is decided behind its guard when a second person has agreed.
+DECIDERS: dict[type[Command], Decider] = _UNGUARDED | guarded(_UNGUARDED) | approving(_UNGUARDED)

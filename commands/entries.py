@@ -14,16 +14,16 @@ from ledger.errors import (
     PartialReversalAmbiguous,
     ReversalExceedsEntry,
 )
-from ledger.events.entries import EntryPosted, EntryReversed, ReversalPosted
+from ledger.events.entries import Adjusting, EntryPosted, EntryReversed, ReversalPosted
 from ledger.events.event import Event, event_of_entry
 from ledger.journal import Direction, JournalEntry, Posting, opposite
 from ledger.money import allocate
-from ledger.periods import check_effective
+from ledger.periods import check_adjusting, check_effective
 from ledger.posting_rules import effective_at, entry_for
 
 
 class PostEntry(Command, frozen=True):
-    """Post a journal entry of 2 to 100 postings; `id` is fresh."""
+    """Post a journal entry of 2 to 100 postings; `id` is fresh. `adjusting`: in a closed period, by two people."""
 
     id: str
     postings: tuple[Posting, ...]
@@ -31,6 +31,7 @@ class PostEntry(Command, frozen=True):
     reference: str | None = None
     description: str | None = None
     metadata: dict[str, str] = {}
+    adjusting: Adjusting | None = None
 
 
 class ReverseEntry(Command, frozen=True):
@@ -41,6 +42,7 @@ class ReverseEntry(Command, frozen=True):
     reason: str
     amount: int | None = None
     effective_at: datetime | Literal["original"] | None = None
+    adjusting: Adjusting | None = None
 
 
 class EntryReceipt(Receipt):
@@ -55,6 +57,7 @@ class EntryReceipt(Receipt):
     metadata: dict[str, str] = {}
     reverses: str | None = None
     reason: str | None = None
+    adjusting: Adjusting | None = None
 
 
 def post_entry(books: Books, command: PostEntry, envelope: Envelope) -> Decision:
@@ -63,25 +66,38 @@ def post_entry(books: Books, command: PostEntry, envelope: Envelope) -> Decision
         account = books.account(posting.account, f"/postings/{index}/account")
         check_postable(books, account, posting.currency, envelope, f"/postings/{index}/account")
     check_reference(books, command.reference)
-    if command.effective_at is not None:
-        check_effective(command.effective_at, books.now, books.closed_periods)
+    effective, adjusting = _effective(books, command.effective_at, command.adjusting, envelope)
     posted = EntryPosted(
         command.postings,
-        command.effective_at,
+        effective,
         command.reference,
         command.description,
         command.metadata,
+        adjusting,
     )
     receipt = EntryReceipt(
         id=command.id,
         postings=command.postings,
-        effective_at=command.effective_at or books.now,
+        effective_at=effective or books.now,
         recorded_at=books.now,
         reference=command.reference,
         description=command.description,
         metadata=command.metadata,
+        adjusting=adjusting,
     )
     return Decision([(command.id, posted)], receipt)
+
+
+def _effective(
+    books: Books, stated: datetime | None, adjusting: Adjusting | None, envelope: Envelope
+) -> tuple[datetime | None, Adjusting | None]:
+    """When an entry takes effect, None: now; and, where it adjusts a closed period, by which approval."""
+    if adjusting is not None:
+        effective = check_adjusting(stated, adjusting.period, books.now, books.closed_periods)
+        return effective, Adjusting(adjusting.period, adjusting.reason, envelope.approval)
+    if stated is not None:
+        check_effective(stated, books.now, books.closed_periods)
+    return stated, None
 
 
 def reverse_entry(books: Books, command: ReverseEntry, envelope: Envelope) -> Decision:
@@ -97,16 +113,15 @@ def reverse_entry(books: Books, command: ReverseEntry, envelope: Envelope) -> De
             raise AccountProtected(account=posting.account)
     remaining = _remaining(entry.postings, books.history(command.entry))
     taken = _taken(remaining, command.amount)
-    effective = (
+    stated = (
         effective_at(recorded.event, recorded.recorded_at)
         if command.effective_at == "original"
         else command.effective_at
     )
-    if effective is not None:
-        check_effective(effective, books.now, books.closed_periods)
+    effective, adjusting = _effective(books, stated, command.adjusting, envelope)
     amounts = tuple(posting.amount for posting in taken)
     postings = opposite(posting for posting in taken if posting.amount)
-    posted = ReversalPosted(command.entry, postings, command.reason, effective)
+    posted = ReversalPosted(command.entry, postings, command.reason, effective, adjusting)
     whole = amounts == tuple(posting.amount for posting in remaining)
     reversed_ = EntryReversed(command.entry, command.id, amounts, whole)
     receipt = EntryReceipt(
@@ -116,6 +131,7 @@ def reverse_entry(books: Books, command: ReverseEntry, envelope: Envelope) -> De
         recorded_at=books.now,
         reverses=command.entry,
         reason=command.reason,
+        adjusting=adjusting,
     )
     return Decision([(command.id, posted), (command.entry, reversed_)], receipt)
 

@@ -32,13 +32,14 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a decider decided: events with their streams, and the answer.
 
     Status 202: the outcome is still to come. `retold`: the answer is not stored with the key, because the command's
-    first event tells all of it.
+    first event tells all of it. `first_causes_the_rest`: the others stand in the log as set in motion by the first one.
     """
 
     events: list[tuple[str, Event]]
     receipt: Told
     status: int = 201
     retold: bool = False
+    first_causes_the_rest: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +47,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     `keeps_refusals`: a refusal is remembered with the key. What a channel or a timer says is a fact that has to be
     taken in the end, so it comes again with the same key once the refusal's reason is gone.
+    `may_wait`: whoever asks understands that a second person has to agree first. `approval`: that was agreed to.
     """
 
     key: str
@@ -56,6 +58,14 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     administrator: bool = False
     dry_run: bool = False
     keeps_refusals: bool = True
+    person: str = ""
+    may_wait: bool = False
+    approval: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who asks, where two have to be two: the person, or the key where no person is known."""
+        return self.person or self.actor
 
 
 # No caller can take one of our own keys before us: theirs are printable ASCII.

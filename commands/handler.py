@@ -10,16 +10,18 @@ from typing import Any
 
 import msgspec
 
-from commands.books import Books, NotLoaded
+from commands.books import Books, NotLoaded, Standing
 from commands.envelope import Answer, Command, Decision, Envelope, Part, Receipt, Submission
 from ledger import errors
 from ledger.errors import FieldError, IdempotencyKeyReused, Refusal
+from ledger.events.approvals import POLICY_STREAM, ApprovalPolicyChanged
 from ledger.events.event import Metadata, Recorded
 from ledger.store.append import Appender, Appending, StoredKey
 
 logger = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
+_LONGEST_TAIL = 20_000
 
 
 class Needs(msgspec.Struct):
@@ -46,6 +48,7 @@ class Handler:
     def __init__(self, appender: Appender, deciders: dict[type[Command], Decider]) -> None:
         self.appender = appender
         self.deciders = deciders
+        self.standing = Standing()
 
     def handle(self, submissions: list[Submission]) -> list[list[Answer]]:
         """The answers to each submission's parts, in order; they are true once this returns. Raises database errors."""
@@ -68,8 +71,12 @@ class _Batch:
         self.deciders = handler.deciders
         appender = handler.appender
         if appender.closed_periods is None:
+            # Forgotten together: somebody else has written.
             appender.closed_periods = appending.closed_periods()
-        self.books = Books(appender.accounts, appender.closed_periods, appending.position, appending.recorded_at)
+            handler.standing.policy = _policy_in(appending)
+        self.books = Books(
+            appender.accounts, appender.closed_periods, appending.position, appending.recorded_at, handler.standing
+        )
         self.answered: dict[str, StoredKey] = {}
         self.retold: dict[int, Recorded] = {}
         self.fresh: dict[str, Answer] = {}
@@ -100,6 +107,14 @@ class _Batch:
         self.books.load_streams(self.appending.streams(streams))
         self.books.load_references(self.appending.references(references))
         self.books.load_latest(self.appending.latest(latest))
+
+    def _load_tail(self, behind: int) -> None:
+        end = self.appending.position
+        if end - behind > _LONGEST_TAIL:
+            # Whoever looked at the log a moment ago is not that far behind; to read more would keep all others waiting.
+            return self.books.load_tail(behind, None)
+        found = self.appending.events_at(list(range(behind + 1, end + 1)))
+        return self.books.load_tail(behind, [found[position] for position in sorted(found)])
 
     def answer(self, submission: Submission) -> list[Answer]:
         told = None
@@ -154,6 +169,8 @@ class _Batch:
             except NotLoaded as missing:
                 self.books.undo_to(mark)
                 self._load(_one(missing.account), _one(missing.stream), _one(missing.reference), _one(missing.end_of))
+                if missing.behind is not None:
+                    self._load_tail(missing.behind)
                 continue
             except Refusal as refusal:
                 self.books.undo_to(mark)
@@ -174,12 +191,16 @@ class _Batch:
     def _decide(self, part: Part) -> Answer:
         envelope, books = part.envelope, self.books
         decision = self.deciders[type(part.command)].decide(books, part.command, envelope)
-        metadata = Metadata(envelope.actor, envelope.key, envelope.correlation, envelope.causation)
+        metadata = metadata_of(envelope)
         stored_metadata = _encode(metadata)
         position = first = 0
         for stream, event in decision.events:
             position = books.record(stream, event, metadata, stored_metadata)
-            first = first or position
+            if not first:
+                first = position
+                if decision.first_causes_the_rest:
+                    metadata = metadata_of(envelope, f"{stream}.{books.draft.versions[-1]}")
+                    stored_metadata = _encode(metadata)
         receipt, status = decision.receipt, decision.status
         if envelope.dry_run:
             receipt.position = None
@@ -210,6 +231,18 @@ class _Batch:
     def _keep(self, stored: StoredKey) -> None:
         self.answered[stored.key] = stored
         self.books.draft.keys.append(stored)
+
+
+def _policy_in(appending: Appending) -> ApprovalPolicyChanged | None:
+    last = appending.latest((POLICY_STREAM,))[POLICY_STREAM]
+    policy = None if last is None else last.event
+    return policy if isinstance(policy, ApprovalPolicyChanged) and policy.asks_for_anything else None
+
+
+def metadata_of(envelope: Envelope, causation: str = "") -> Metadata:
+    """What is recorded of who asked."""
+    caused_by = causation or envelope.causation
+    return Metadata(envelope.actor, envelope.key, envelope.correlation, caused_by, person=envelope.person)
 
 
 def _one(name: str | None) -> set[str]:

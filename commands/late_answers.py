@@ -14,7 +14,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from commands.outcomes import STILL_TO_COME, Outcomes, View
+from commands.outcomes import Outcomes, View, is_still_to_come
 from commands.rounds import Rounds
 from ledger.errors import IdempotencyInProgress
 from ledger.events.event import Recorded
@@ -104,7 +104,7 @@ class LateAnswers:
         view = await self._outcomes.settled(
             book, stream, show, min(patience_s, PATIENCE_WITH_ANOTHER_S) if runs else patience_s
         )
-        status = ACCEPTED if view.status in STILL_TO_COME else settled
+        status = ACCEPTED if is_still_to_come(view) else settled
         if runs and status == ACCEPTED:
             async with self._pool.connection() as connection:
                 stands = await find(connection, book, [key])

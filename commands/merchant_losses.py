@@ -60,7 +60,7 @@ def propose(books: Books, command: ProposeMerchantLoss, envelope: Envelope) -> D
     stream = merchant_losses_stream(command.merchant, command.currency)
     number = 1 + sum(isinstance(event, MerchantLossProposed) for event in books.history(stream))
     proposed = MerchantLossProposed(
-        number, command.merchant, command.amount, command.currency, command.reason, envelope.actor
+        number, command.merchant, command.amount, command.currency, command.reason, envelope.who
     )
     return Decision([(stream, proposed)], _receipt(proposed, "proposed"))
 
@@ -77,14 +77,14 @@ def decide(books: Books, command: DecideMerchantLoss, envelope: Envelope) -> Dec
     stream = merchant_losses_stream(command.merchant, command.currency)
     proposal = _waiting(books.history(stream), command.number)
     if not command.agree:
-        rejected = MerchantLossRejected(proposal.number, envelope.actor, command.reason)
+        rejected = MerchantLossRejected(proposal.number, envelope.who, command.reason)
         return Decision([(stream, rejected)], _receipt(proposal, "rejected"))
-    if envelope.actor == proposal.maker:
+    if envelope.who == proposal.maker:
         raise SecondPersonRequired(maker=proposal.maker)
     # Since it was proposed, sales may have paid the debt.
     _check(books, proposal.merchant, proposal.currency, proposal.amount)
     written_off = MerchantDebtWrittenOff(
-        proposal.number, proposal.merchant, proposal.amount, proposal.currency, proposal.maker, envelope.actor
+        proposal.number, proposal.merchant, proposal.amount, proposal.currency, proposal.maker, envelope.who
     )
     return Decision(with_accounts(books, [(stream, written_off)]), _receipt(proposal, "written_off"))
 

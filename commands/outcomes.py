@@ -14,6 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.contract_state import CONFIRMING, DRAFT
+from ledger.contract_views import ContractView, waits
 from ledger.events.event import Recorded
 from ledger.payment import PROCESSING
 from ledger.reconciliation_state import RUNNING
@@ -24,6 +25,11 @@ logger = logging.getLogger(__name__)
 # While a channel is being asked, or something is carried out in the background.
 STILL_TO_COME = (PROCESSING, DRAFT, CONFIRMING, RUNNING)
 _LOOK_S = 0.02
+
+
+def is_still_to_come(view: "View") -> bool:
+    """Whether more will be known without anybody's doing."""
+    return view.status in STILL_TO_COME or (isinstance(view, ContractView) and waits(view))
 
 
 class View(Protocol):
@@ -75,7 +81,7 @@ class Outcomes:
         while True:
             view = show(history)
             left_s = deadline - loop.time()
-            if view.status not in STILL_TO_COME or left_s <= 0:
+            if not is_still_to_come(view) or left_s <= 0:
                 return view
             news = await self._news(book, stream, history[-1].version, left_s)
             if not news:

@@ -124,7 +124,8 @@ def _live(books: Books, customer: str, prefixes: tuple[str, ...]) -> list[Contra
 
 
 def _is_with(contract: Contract, card: str) -> bool:
-    return contract.drafted.method.details.get("payment_method") == card
+    methods = [contract.method] if contract.updating is None else [contract.method, contract.updating.method]
+    return any(method.details.get("payment_method") == card for method in methods)
 
 
 def _bind_needs(command: BindPaymentMethod) -> Needs:

@@ -118,7 +118,7 @@ def create(books: Books, command: CreatePayout, envelope: Envelope) -> Decision:
         channel=route.channel,
         destination=command.destination,
         prefunded=command.source == PRINCIPAL,
-        needs_approval=command.amount > approve_above(limit, command.currency),
+        needs_approval=command.amount > approve_above(limit, command.currency, books.standing.policy),
         because=route.because,
         candidates=route.candidates,
         considered=route.considered,
@@ -174,7 +174,7 @@ def _reserved(created: events.PayoutCreated) -> Event:
 
 def approve(books: Books, command: ApprovePayout, envelope: Envelope) -> Decision:
     payout = _waiting(books, command.id)
-    if envelope.actor == payout.maker:
+    if envelope.who == payout.maker:
         raise SelfApproval(payout=command.id)
     return _answered(books, command.id, [events.PayoutApproved(command.id), _reserved(payout.created)], status=202)
 

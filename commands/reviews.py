@@ -46,8 +46,8 @@ class CloseOverdueReview(Command, frozen=True):
 
 def approve(books: Books, command: ApproveReview, envelope: Envelope) -> Decision:
     payment, review = _open(books, command.review)
-    creator = books.recorded(payment.created.id)[0].metadata.actor
-    if review.four_eyes and creator == envelope.actor:
+    creator = books.recorded(payment.created.id)[0].metadata.who
+    if review.four_eyes and creator == envelope.who:
         raise SelfApproval(review=review.id, payment=payment.created.id)
     if _is_too_late(books, payment, review):
         raise PaymentStateInvalid(

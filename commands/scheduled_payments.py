@@ -1,6 +1,7 @@
 """Scheduled payments: the payer was told when he will be charged, and then he is.
 
-Risk control has judged it when it was created; in between it can be canceled, and is when its contract ends.
+Risk control has judged it when it was created; in between it can be canceled, and is when its contract ends. While the
+card of its contract is being replaced it waits, and goes on as soon as that is over.
 """
 
 from commands.attempts import begin
@@ -20,7 +21,7 @@ class SendScheduledPayment(Command, frozen=True):
 
 def send(books: Books, command: SendScheduledPayment, envelope: Envelope) -> Decision:
     payment = payment_named(books, command.payment)
-    due_at = payment.created.scheduled_at
+    due_at = payment.postponed_until or payment.created.scheduled_at
     if payment.status != CREATED or due_at is None or due_at > books.now:
         raise PaymentNotDue(
             payment=command.payment,

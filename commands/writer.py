@@ -210,6 +210,11 @@ class Writers:
             raise answer.refusal
         return answer
 
+    def sealed_size(self, book: str) -> int:
+        """How many events of the book the newest signed checkpoint held when its writer looked last."""
+        writer = self._writers.get(book)
+        return 0 if writer is None else writer.handler.appender.sealed_size
+
     def waiting(self) -> dict[str, int]:
         """How many commands wait to be decided, by book."""
         return {book: writer.waiting for book, writer in list(self._writers.items())}

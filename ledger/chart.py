@@ -46,6 +46,7 @@ class Code(Enum):
     TAX_PAYABLE = ("2410", "tax payable", Kind.LIABILITY, False)
     CHANNEL_FEES_PAYABLE = ("2510", "channel fees payable", Kind.LIABILITY, False)
     SUSPENSE_CREDIT = ("2910", "suspense credit", Kind.LIABILITY, False)
+    RETAINED_EARNINGS = ("3010", "retained earnings", Kind.EQUITY, False)
     MERCHANT_FEE = ("4010", "merchant fee", Kind.REVENUE, False)
     DISPUTE_FEE = ("4020", "dispute fee", Kind.REVENUE, False)
     FX_GAIN = ("4030", "fx gain", Kind.REVENUE, False)
@@ -306,6 +307,11 @@ def fx_loss(channel: str, currency: str) -> str:
 def subsidy(cause: str, currency: str) -> str:
     """What we pay in a payer's stead."""
     return account_id(Code.SUBSIDY, cause, currency=currency)
+
+
+def retained_earnings(currency: str) -> str:
+    """Where revenue and expense of closed periods end up."""
+    return account_id(Code.RETAINED_EARNINGS, "home", currency=currency)
 
 
 def tax_payable(currency: str) -> str:

@@ -5,9 +5,11 @@ from datetime import datetime
 
 import msgspec
 
-from ledger.contract_state import CONFIRMING, DRAFT, PENDING_USER, Contract, fold
+from ledger.contract_state import Contract, fold
 from ledger.declines import Failure, failure_of
 from ledger.events.event import Recorded
+
+_WAIT = "wait"
 
 
 class ContractAction(msgspec.Struct, frozen=True):
@@ -55,6 +57,8 @@ class ContractView(msgspec.Struct):
     error: Failure | None
     metadata: dict[str, str]
     created_at: datetime
+    method_updated_at: datetime | None
+    """When its card was replaced last, by us or by the channel."""
 
 
 class PaymentMethodView(msgspec.Struct):
@@ -70,6 +74,13 @@ class PaymentMethodView(msgspec.Struct):
     error: Failure | None
     metadata: dict[str, str]
     created_at: datetime
+    method_updated_at: datetime | None
+    """When its card was replaced last, by us or by the channel."""
+
+
+def waits(view: ContractView) -> bool:
+    """Whether nothing is asked of anybody but patience."""
+    return view.next_action is not None and view.next_action.type == _WAIT
 
 
 def contract_view(history: Sequence[Recorded]) -> ContractView:
@@ -109,6 +120,7 @@ def contract_view_of(contract: Contract) -> ContractView:
         error=_error(contract),
         metadata=drafted.metadata,
         created_at=contract.created_at,
+        method_updated_at=contract.updated_at,
     )
 
 
@@ -125,14 +137,15 @@ def payment_method_view_of(contract: Contract) -> PaymentMethodView:
         error=_error(contract),
         metadata=drafted.metadata,
         created_at=contract.created_at,
+        method_updated_at=contract.updated_at,
     )
 
 
 def _next_action(contract: Contract) -> ContractAction | None:
-    if contract.status in (DRAFT, CONFIRMING):
-        return ContractAction("wait")
+    if contract.awaits_channel:
+        return ContractAction(_WAIT)
     asked = contract.action
-    if contract.status != PENDING_USER or asked is None:
+    if not contract.awaits_payer or asked is None:
         return None
     return ContractAction(asked.action, asked.url, asked.data, asked.expires_at)
 
@@ -147,6 +160,6 @@ def _limits(contract: Contract) -> LimitsView | None:
 
 
 def _error(contract: Contract) -> Failure | None:
-    """Why it was not signed, or why the payer's last answer was not taken."""
+    """Why it was not signed, why its card was not replaced, or why the payer's last answer was not taken."""
     group = contract.group if contract.refused is None else contract.refused.group
     return None if group is None else failure_of(group)

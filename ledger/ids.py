@@ -34,6 +34,7 @@ DISPUTE = "dis_"
 DISPUTE_ANSWER = "ans_"
 RECEIPT_RETURN = "ret_"
 SIGNING = "sig_"
+CONTRACT_UPDATE = "upd_"
 ENDING = "end_"
 REVIEW = "rev_"
 MERCHANT = "mer_"
@@ -44,6 +45,8 @@ REPORT_FILE = "file_"
 RECONCILIATION_RUN = "run_"
 BREAK = "brk_"
 CORRELATION = "cor_"
+ACCESS = "acs_"
+APPROVAL = "apr_"
 
 # What is recorded in the stream of something else carries that one's digits and a number: `ref_0193…-2` is the second
 # refund of `pay_0193…`.
@@ -60,6 +63,7 @@ _PARENTS = {
     REVIEW: PAYMENT,
     SHARE: PAYMENT,
     SIGNING: CONTRACT,
+    CONTRACT_UPDATE: CONTRACT,
     ENDING: CONTRACT,
 }
 

@@ -209,6 +209,8 @@ class Payment(msgspec.Struct, frozen=True):
     position: int
     status: str = CREATED
     risk: PaymentRiskAssessed | None = None
+    postponed_until: datetime | None = None
+    """When it is sent at the latest, where that has to wait for something."""
     routing: PaymentRouted | None = None
     action: PaymentActionRequired | None = None
     """What the payer is asked to do, while the payment requires an action."""

@@ -81,11 +81,11 @@ def evolve(payout: Payout | None, recorded: Recorded) -> Payout:
     if payout is None:
         if not isinstance(event, events.PayoutCreated):
             raise AssertionError(f"a payout begins with its creation, not with {event}")
-        return Payout(event, recorded.recorded_at, recorded.version, recorded.position, recorded.metadata.actor)
+        return Payout(event, recorded.recorded_at, recorded.version, recorded.position, recorded.metadata.who)
     payout = replace(payout, version=recorded.version, position=recorded.position)
     match event:
         case events.PayoutApproved():
-            return replace(payout, approver=recorded.metadata.actor)
+            return replace(payout, approver=recorded.metadata.who)
         case events.PayoutCanceled():
             return replace(payout, status=CANCELED)
         case events.PayoutReserved():

@@ -13,8 +13,10 @@ CREATE TABLE ledger_control.api_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     revoked_at timestamp with time zone,
     expires_at timestamp with time zone,
+    person text COLLATE "C" DEFAULT ''::text NOT NULL,
     CONSTRAINT api_keys_pkey PRIMARY KEY (id),
-    CONSTRAINT api_keys_key_hash UNIQUE (key_hash)
+    CONSTRAINT api_keys_key_hash UNIQUE (key_hash),
+    CONSTRAINT api_keys_person CHECK (((person = ''::text) OR (person ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'::text)))
 );
 GRANT SELECT ON ledger_control.api_keys TO ledger_app;
 
@@ -59,6 +61,22 @@ ALTER TABLE ledger_control.api_keys ADD CONSTRAINT api_keys_book FOREIGN KEY (bo
 
 CREATE SCHEMA book_example;
 GRANT USAGE ON SCHEMA book_example TO ledger_app;
+
+CREATE TABLE book_example.access_log (
+    id text COLLATE "C" NOT NULL,
+    at timestamp with time zone NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    person text COLLATE "C",
+    route text NOT NULL,
+    entities text[] NOT NULL,
+    parameters jsonb NOT NULL,
+    correlation text NOT NULL,
+    status smallint NOT NULL,
+    CONSTRAINT access_log_pkey PRIMARY KEY (id)
+);
+CREATE INDEX access_log_entities ON book_example.access_log USING gin (entities);
+CREATE INDEX access_log_key ON book_example.access_log USING btree (key, id);
+GRANT INSERT, SELECT ON book_example.access_log TO ledger_app;
 
 CREATE TABLE book_example.audit_links (
     entity text COLLATE "C" NOT NULL,
@@ -134,6 +152,16 @@ CREATE INDEX channel_calls_next_at ON book_example.channel_calls USING btree (ne
 CREATE INDEX channel_calls_subject ON book_example.channel_calls USING btree (subject) WHERE (state <> 'done'::text);
 GRANT INSERT, SELECT, UPDATE ON book_example.channel_calls TO ledger_app;
 
+CREATE TABLE book_example.checkpoints (
+    size bigint NOT NULL,
+    note bytea NOT NULL,
+    keys text[] NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    CONSTRAINT checkpoints_pkey PRIMARY KEY (size),
+    CONSTRAINT checkpoints_size CHECK ((size >= 0))
+);
+GRANT INSERT, SELECT ON book_example.checkpoints TO ledger_app;
+
 CREATE TABLE book_example.closed_periods (
     period text NOT NULL,
     CONSTRAINT closed_periods_pkey PRIMARY KEY (period)
@@ -163,6 +191,15 @@ CREATE UNIQUE INDEX contracts_position ON book_example.contracts USING btree ("p
 CREATE INDEX contracts_status ON book_example.contracts USING btree (status, "position");
 GRANT INSERT, SELECT, UPDATE ON book_example.contracts TO ledger_app;
 
+CREATE TABLE book_example.cosignatures (
+    size bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    line text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT cosignatures_pkey PRIMARY KEY (size, name)
+);
+GRANT INSERT, SELECT ON book_example.cosignatures TO ledger_app;
+
 CREATE TABLE book_example.disputes (
     dispute text NOT NULL,
     "position" bigint NOT NULL,
@@ -191,6 +228,7 @@ CREATE TABLE book_example.events (
     notification_id bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     metadata bytea NOT NULL,
+    leaf bytea,
     CONSTRAINT events_pkey PRIMARY KEY (originator_id, originator_version),
     CONSTRAINT events_position_positive CHECK ((notification_id >= 1)),
     CONSTRAINT events_version_positive CHECK ((originator_version >= 1))
@@ -234,6 +272,7 @@ CREATE TABLE book_example.log_head (
     one boolean DEFAULT true NOT NULL,
     "position" bigint DEFAULT 0 NOT NULL,
     recorded_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    frontier bytea,
     CONSTRAINT log_head_pkey PRIMARY KEY (one),
     CONSTRAINT log_head_is_one_row CHECK (one)
 ) WITH (fillfactor=10);
@@ -552,6 +591,15 @@ CREATE TABLE book_example.schema_migrations (
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE book_example.sealer (
+    one boolean DEFAULT true NOT NULL,
+    size bigint DEFAULT 0 NOT NULL,
+    frontier bytea DEFAULT '\x'::bytea NOT NULL,
+    CONSTRAINT sealer_pkey PRIMARY KEY (one),
+    CONSTRAINT sealer_is_one_row CHECK (one)
+) WITH (fillfactor=10);
+GRANT SELECT, UPDATE ON book_example.sealer TO ledger_app;
+
 CREATE TABLE book_example.settlement_batch_rows (
     account text COLLATE "C" NOT NULL,
     "position" bigint NOT NULL,
@@ -602,6 +650,17 @@ CREATE TABLE book_example.sub_ledger_items (
 CREATE INDEX sub_ledger_items_open ON book_example.sub_ledger_items USING btree (account) INCLUDE (amount) WHERE (amount <> 0);
 GRANT INSERT, SELECT, UPDATE ON book_example.sub_ledger_items TO ledger_app;
 
+CREATE TABLE book_example.tiles (
+    level smallint NOT NULL,
+    index bigint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT tiles_pkey PRIMARY KEY (level, index),
+    CONSTRAINT tiles_hashes CHECK (((length(hashes) >= 32) AND (length(hashes) <= 8192) AND ((length(hashes) % 32) = 0))),
+    CONSTRAINT tiles_index CHECK ((index >= 0)),
+    CONSTRAINT tiles_level CHECK (((level >= 0) AND (level <= 7)))
+) WITH (fillfactor=100);
+GRANT INSERT, SELECT, UPDATE ON book_example.tiles TO ledger_app;
+
 CREATE TABLE book_example.webhook_deliveries (
     endpoint text COLLATE "C" NOT NULL,
     "position" bigint NOT NULL,
@@ -633,3 +692,5 @@ CREATE TABLE book_example.webhook_endpoints (
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id)
 );
 GRANT INSERT, SELECT, UPDATE ON book_example.webhook_endpoints TO ledger_app;
+
+ALTER TABLE book_example.cosignatures ADD CONSTRAINT cosignatures_checkpoint FOREIGN KEY (size) REFERENCES book_example.checkpoints(size);

@@ -20,7 +20,7 @@ from ledger.events.transfers import TransferPosted
 from ledger.store import read
 from ledger.store.connection import in_book
 from ledger.store.positions import events_at, positions_of_streams
-from projections import holds, postings, receivable_items
+from projections import holds, past_postings, receivable_items
 from projections.projection import Page, Projection, Writing
 
 # The fields by which events name what has a trail. Accounts are found by what was posted to them, and entries that
@@ -53,7 +53,7 @@ class AuditTrail(Projection):
 
     name = "audit_trail"
     version = 1
-    tables = ("audit_links",)
+    tables = growing = ("audit_links",)
 
     def forget(self) -> None:
         """Nothing is remembered from page to page."""
@@ -96,6 +96,7 @@ _REFERENCE = "SELECT entry FROM {schema}.entry_references WHERE reference = %s"
 class Fact(msgspec.Struct, frozen=True):
     """One event: what happened, in which place, by whom and with which key, when, why, and caused by what.
 
+    `who` is an API key's id or a part of the service, `person` whose hands that key is in, where that is known.
     `causation` is the event that set it in motion, as `<stream>.<version>`; `data` is the event itself.
     """
 
@@ -104,6 +105,7 @@ class Fact(msgspec.Struct, frozen=True):
     stream: str
     version: int
     who: str
+    person: str
     key: str
     when: datetime
     why: str
@@ -122,6 +124,7 @@ def fact_of(recorded: Recorded) -> Fact:
         stream=recorded.stream,
         version=recorded.version,
         who=metadata.actor,
+        person=metadata.person,
         key=metadata.key,
         when=recorded.recorded_at,
         why=metadata.reason or stated or "",
@@ -156,7 +159,7 @@ async def trail(
     stream, version = event_of_entry(entity)
     if stream != entity and (posted := await read.event(connection, book, stream, version)) and posted.position > after:
         found.add(posted.position)
-    found |= set(await postings.positions_of(connection, book, entity, after=after, limit=limit))
+    found |= set(await past_postings.positions_of(connection, book, entity, after=after, limit=limit))
     found |= set(await holds.positions_of(connection, book, entity, after=after, limit=limit))
     cursor = await connection.execute(in_book(_LINKS, book), (names, after, limit))
     found |= {position for (position,) in await cursor.fetchall()}

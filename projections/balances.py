@@ -12,11 +12,12 @@ from psycopg import AsyncConnection
 from ledger.accounts import Account
 from ledger.store import read
 from ledger.store.positions import position_before
-from projections import holds, postings
+from projections import holds, past_postings
 from projections.freshness import KnownAt, seen_by
 from projections.holds import Holds
 from projections.moments import just_after
-from projections.postings import Place, Postings
+from projections.past_postings import Place
+from projections.postings import Postings
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -70,10 +71,10 @@ async def balance(
     position = await seen_by(connection, book, PAST_VIEWS, known_at)
     pending_until = position
     if as_of is None:
-        turnover = await postings.turnover_known_at(connection, book, account, position)
+        turnover = await past_postings.turnover_known_at(connection, book, account, position)
     else:
         until = just_after(as_of)
-        turnover = await postings.turnover_until(connection, book, account, Place(until), position)
+        turnover = await past_postings.turnover_until(connection, book, account, Place(until), position)
         # A hold counts from when it was recorded.
         pending_until = min(position, await position_before(connection, book, until))
     pending_debits, pending_credits = await holds.pending_at(connection, book, account, pending_until)

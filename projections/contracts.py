@@ -20,11 +20,13 @@ from ledger.events.payments import (
     PaymentCreated,
     PaymentExpired,
     PaymentFailed,
+    PaymentPostponed,
     PaymentRejected,
 )
 from ledger.ids import CONTRACT, PAYMENT_METHOD
-from ledger.store import read
 from ledger.store.connection import in_book
+from projections import past_streams
+from projections.freshness import KnownAt
 from projections.projection import Page, Projection, Writing
 
 _STATES = "SELECT contract, position, state FROM {contracts} WHERE contract = ANY(%b)"
@@ -96,12 +98,14 @@ class Contracts(Projection):
 
 
 def _scheduled(page: Page) -> dict[str, datetime | None]:
-    """payment -> when it is to be sent, or None where it has begun or will not."""
+    """payment -> when it is to be sent, at the latest, or None where it has begun or will not."""
     dues: dict[str, datetime | None] = {}
     for recorded in page:
         match recorded.event:
             case PaymentCreated(scheduled_at=datetime() as scheduled_at):
                 dues[recorded.stream] = scheduled_at
+            case PaymentPostponed(until=until):
+                dues[recorded.stream] = until
             case event if isinstance(event, _BEGUN):
                 dues[recorded.stream] = None
     return dues
@@ -138,18 +142,31 @@ class ListedPaymentMethod(msgspec.Struct, frozen=True):
 
 
 async def contract(
-    connection: AsyncConnection[Any], book: str, name: str, *, as_of: datetime | int | None = None
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | int | None = None,
+    known_at: KnownAt = None,
 ) -> ContractView | None:
-    """The contract as it stands, or as it stood at a time or after a position of the log."""
-    found = await _folded(connection, book, name, CONTRACT, as_of)
+    """The contract as it stands, or as it stood at a time or after a position, as it was known at `known_at`.
+
+    None where it was not there yet. Raises PositionNotReached for a `known_at` that the log does not have.
+    """
+    found = await _folded(connection, book, name, CONTRACT, as_of, known_at)
     return None if found is None else contract_view_of(found)
 
 
 async def payment_method(
-    connection: AsyncConnection[Any], book: str, name: str, *, as_of: datetime | int | None = None
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | int | None = None,
+    known_at: KnownAt = None,
 ) -> PaymentMethodView | None:
-    """The bound card as it stands, or as it stood at a time or after a position of the log."""
-    found = await _folded(connection, book, name, PAYMENT_METHOD, as_of)
+    """The bound card as it stands, or as it stood then, as it was known at `known_at`; raises PositionNotReached."""
+    found = await _folded(connection, book, name, PAYMENT_METHOD, as_of, known_at)
     return None if found is None else payment_method_view_of(found)
 
 
@@ -199,17 +216,13 @@ async def due_subjects(connection: AsyncConnection[Any], book: str, now: datetim
 
 
 async def _folded(
-    connection: AsyncConnection[Any], book: str, name: str, prefix: str, as_of: datetime | int | None
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    prefix: str,
+    as_of: datetime | int | None,
+    known_at: KnownAt,
 ) -> Contract | None:
-    history = await read.stream(connection, book, name) if name.startswith(prefix) else []
-    return contract_state.fold([recorded for recorded in history if _is_known(recorded, as_of)])
-
-
-def _is_known(recorded: Recorded, as_of: datetime | int | None) -> bool:
-    match as_of:
-        case None:
-            return True
-        case int():
-            return recorded.position <= as_of
-        case datetime():
-            return recorded.recorded_at <= as_of
+    if not name.startswith(prefix):
+        return None
+    return contract_state.fold(await past_streams.history(connection, book, name, as_of=as_of, known_at=known_at))

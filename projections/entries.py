@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from ledger.events.entries import EntryPosted, EntryReversed, ReversalPosted
+from ledger.events.entries import Adjusting, EntryPosted, EntryReversed, ReversalPosted
 from ledger.events.event import Event, Recorded, event_of_entry
 from ledger.events.holds import HoldCaptured, HoldPlaced
 from ledger.events.transfers import TransferPosted
@@ -20,7 +20,7 @@ from ledger.posting_rules import effective_at, entry_for
 from ledger.store import read
 from ledger.store.connection import in_book
 from ledger.store.positions import events_at, position_before, streams
-from projections import postings
+from projections import past_postings
 from projections.freshness import seen_by
 from projections.moments import BEGINNING, END
 from projections.postings import Postings
@@ -36,7 +36,8 @@ class Entry(msgspec.Struct, frozen=True):
     """A journal entry as it stands. Amounts in minor units.
 
     `reverses` is the entry it takes back, `reversed_by` are those that took it back, and `reversed_amounts` what was
-    taken back of each posting, in their order.
+    taken back of each posting, in their order. `adjusting`: it took effect in a period that was closed already.
+    `carries`: the period whose revenue and expense it carries to retained earnings.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Entry(msgspec.Struct, frozen=True):
     reason: str | None
     reversed_by: tuple[str, ...]
     reversed_amounts: tuple[int, ...]
+    adjusting: Adjusting | None
+    carries: str | None
 
     @property
     def is_reversed(self) -> bool:
@@ -104,7 +107,7 @@ async def entries(
         return EntryPage(await _entries(connection, book, facts), None)
     known_at = await seen_by(connection, book, (Postings.name,), None)
     if account is not None:
-        positions = await postings.entries_of_account(
+        positions = await past_postings.entries_of_account(
             connection,
             book,
             account,
@@ -118,7 +121,16 @@ async def entries(
         facts = await events_at(connection, book, positions[:limit])
         last = facts[-1].position if len(positions) > limit else None
         return EntryPage(await _entries(connection, book, facts), last)
-    facts, goes_on_after = await _looked_through(connection, book, since, until, min_amount, after, limit, known_at)
+    facts, goes_on_after = await looked_through(
+        connection,
+        book,
+        since=since,
+        until=until,
+        min_amount=min_amount,
+        after=after,
+        limit=limit,
+        known_at=known_at,
+    )
     return EntryPage(await _entries(connection, book, facts), goes_on_after)
 
 
@@ -146,17 +158,18 @@ def _fitting(
     return [recorded for recorded in facts if fits(recorded)]
 
 
-async def _looked_through(
+async def looked_through(
     connection: AsyncConnection[Any],
     book: str,
-    since: datetime,
-    until: datetime,
-    min_amount: int,
+    *,
+    since: datetime = BEGINNING,
+    until: datetime = END,
+    min_amount: int = 1,
     after: int,
     limit: int,
     known_at: int,
 ) -> tuple[list[Recorded], int | None]:
-    """What fits in the log behind `after`, and where to go on.
+    """What posts an entry with effect in [since, until), behind a position of the log, and where to go on.
 
     First what was recorded before `until`, all of it looked at; then what was recorded later and dated back.
     """
@@ -174,7 +187,7 @@ async def _looked_through(
         return found[:limit], found[limit - 1].position
     if at < end or len(found) == limit:
         return found, at
-    positions = await postings.entries_dated_back(
+    positions = await past_postings.entries_dated_back(
         connection, book, after=max(at, end), since=since, until=until, known_at=known_at, limit=limit - len(found) + 1
     )
     room = limit - len(found)
@@ -210,6 +223,8 @@ def _entry(recorded: Recorded, words: Words, beside: Sequence[Recorded]) -> Entr
         reason=None if reversal is None else reversal.reason,
         reversed_by=tuple(fact.by for fact in taken_back),
         reversed_amounts=amounts or (0,) * len(posted.postings),
+        adjusting=event.adjusting if isinstance(event, EntryPosted | ReversalPosted) else None,
+        carries=(event.carries or None) if isinstance(event, EntryPosted) else None,
     )
 
 

@@ -36,6 +36,7 @@ class Holds(Projection):
     name = "holds"
     version = 1
     tables = ("pending_turnover", "hold_expiries")
+    growing = ("pending_turnover",)
 
     def project(self, page: Page, cursor: Writing) -> None:
         found = [recorded for recorded in page if type(recorded.event) in _EVENTS]

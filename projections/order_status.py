@@ -1,9 +1,9 @@
 """Order status: where is my payment now, where was it then, and which payments belong to an order or a merchant?
 
-One payment, refund or top-up is folded from its stream and is as fresh as the log; lists come from the table.
+One payment, refund or top-up is folded from its stream and is as fresh as the log; lists come from the table, and
+lists of the past from the streams of those that were there.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -15,9 +15,11 @@ from ledger.events.event import Recorded
 from ledger.ids import PAYMENT, REFUND, TOP_UP, stream_of
 from ledger.payment import CREATED, REQUIRES_ACTION, Payment
 from ledger.payment_views import PaymentView, RefundView, TopUpView, payment_view_of, refund_view_of, top_up_view_of
-from ledger.store import read
 from ledger.store.connection import in_book
-from projections.projection import Page, Projection, Writing
+from ledger.store.positions import streams
+from projections import past_streams
+from projections.freshness import KnownAt
+from projections.projection import LIVE, Page, Projection, Target, Writing
 
 _STATES = "SELECT payment, position, state FROM {order_status} WHERE payment = ANY(%b)"
 # Set by value and not by change: a fact that were seen twice would change nothing.
@@ -43,8 +45,8 @@ class OrderStatus(Projection):
 
     MOST_PAYMENTS_REMEMBERED = 10_000
 
-    def __init__(self, book: str, *, suffix: str = "") -> None:
-        super().__init__(book, suffix=suffix)
+    def __init__(self, book: str, target: Target = LIVE) -> None:
+        super().__init__(book, target)
         # payment -> the position of its first event, and what its events add up to
         self._payments: dict[str, tuple[int, Payment]] = {}
 
@@ -110,6 +112,15 @@ _FILTERS: dict[str, LiteralString] = {
 _IN_ORDER: LiteralString = " ORDER BY position LIMIT %(limit)s"
 
 
+# In the order of the list, whatever became of them.
+_THERE: LiteralString = """
+SELECT position, payment
+  FROM {schema}.order_status
+ WHERE position > %(after)s AND position <= %(until)s
+"""
+# Of a list of the past, this many payments are looked at for one page.
+MOST_LOOKED_AT = 1_000
+
 _DUE = """
 SELECT payment FROM {schema}.order_status WHERE expires_at <= %s ORDER BY expires_at, payment LIMIT %s
 """
@@ -123,25 +134,46 @@ class ListedPayment(msgspec.Struct, frozen=True):
 
 
 async def payment(
-    connection: AsyncConnection[Any], book: str, name: str, *, as_of: datetime | int | None = None
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | int | None = None,
+    known_at: KnownAt = None,
 ) -> PaymentView | None:
-    """The payment as it stands, or as it stood at a time or after a position of the log."""
-    found = payment_state.fold(_until(await _history(connection, book, name, PAYMENT), as_of))
+    """The payment as it stands, or as it stood at a time or after a position of the log, as it was known at `known_at`.
+
+    None where it was not there yet. Raises PositionNotReached for a `known_at` that the log does not have.
+    """
+    found = payment_state.fold(await _history(connection, book, name, PAYMENT, as_of, known_at))
     return None if found is None else payment_view_of(found)
 
 
-async def refund(connection: AsyncConnection[Any], book: str, name: str) -> RefundView | None:
-    """The refund as it stands."""
-    found = payment_state.fold(
-        await _history(connection, book, stream_of(name) if name.startswith(REFUND) else "", PAYMENT)
-    )
+async def refund(
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | None = None,
+    known_at: KnownAt = None,
+) -> RefundView | None:
+    """The refund as it stands, or as it stood then, as it was known at `known_at`; raises PositionNotReached."""
+    stream = stream_of(name) if name.startswith(REFUND) else ""
+    found = payment_state.fold(await _history(connection, book, stream, PAYMENT, as_of, known_at))
     begun = None if found is None else found.refund(name)
     return None if found is None or begun is None else refund_view_of(found, begun)
 
 
-async def top_up(connection: AsyncConnection[Any], book: str, name: str) -> TopUpView | None:
-    """The top-up as it stands."""
-    found = top_up_state.fold(await _history(connection, book, name, TOP_UP))
+async def top_up(
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | None = None,
+    known_at: KnownAt = None,
+) -> TopUpView | None:
+    """The top-up as it stands, or as it stood then, as it was known at `known_at`; raises PositionNotReached."""
+    found = top_up_state.fold(await _history(connection, book, name, TOP_UP, as_of, known_at))
     return None if found is None else top_up_view_of(found)
 
 
@@ -165,21 +197,54 @@ async def payments(
     return [ListedPayment(place, payment_view_of(_decode(state))) for place, state in await cursor.fetchall()]
 
 
+async def payments_then(
+    connection: AsyncConnection[Any],
+    book: str,
+    until: int,
+    *,
+    order_reference: str | None = None,
+    status: str | None = None,
+    merchant: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> tuple[list[ListedPayment], int | None]:
+    """Payments as they stood after the position `until`, in the order of the list, and where it goes on.
+
+    A part of the list is looked through at a time: of a status that was rare, a page may be short, or empty.
+    """
+    marks = {"order_reference": order_reference, "merchant": merchant}
+    asked = [_FILTERS[name] for name, mark in marks.items() if mark is not None]
+    most = limit if status is None else MOST_LOOKED_AT
+    wanted = {**marks, "after": after, "until": until, "limit": most + 1}
+    cursor = await connection.execute(in_book(_THERE + "".join(asked) + _IN_ORDER, book), wanted, binary=True)
+    there = await cursor.fetchall()
+    found: list[ListedPayment] = []
+    for start in range(0, min(len(there), most), limit):
+        part = there[start : min(start + limit, most)]
+        histories = await streams(connection, book, [name for _, name in part])
+        for number, (place, name) in enumerate(part, start + 1):
+            standing = payment_state.fold([fact for fact in histories[name] if fact.position <= until])
+            if standing is not None and status in (None, standing.status):
+                found.append(ListedPayment(place, payment_view_of(standing)))
+            if len(found) == limit:
+                return found, place if number < len(there) else None
+    return found, there[most - 1][0] if len(there) > most else None
+
+
 async def due_payments(connection: AsyncConnection[Any], book: str, now: datetime, limit: int) -> list[str]:
     """Payments that wait for somebody whose time has run out, the longest overdue first."""
     cursor = await connection.execute(in_book(_DUE, book), (now, limit))
     return [name for (name,) in await cursor.fetchall()]
 
 
-async def _history(connection: AsyncConnection[Any], book: str, name: str, prefix: str) -> list[Recorded]:
-    return await read.stream(connection, book, name) if name.startswith(prefix) else []
-
-
-def _until(history: Sequence[Recorded], as_of: datetime | int | None) -> list[Recorded]:
-    match as_of:
-        case None:
-            return list(history)
-        case int():
-            return [recorded for recorded in history if recorded.position <= as_of]
-        case datetime():
-            return [recorded for recorded in history if recorded.recorded_at <= as_of]
+async def _history(
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    prefix: str,
+    as_of: datetime | int | None,
+    known_at: KnownAt,
+) -> list[Recorded]:
+    if not name.startswith(prefix):
+        return []
+    return await past_streams.history(connection, book, name, as_of=as_of, known_at=known_at)

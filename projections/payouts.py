@@ -4,6 +4,7 @@ One payout is folded from its stream and is as fresh as the log; lists come from
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
@@ -13,9 +14,10 @@ from ledger import payout_state
 from ledger.ids import PAYOUT
 from ledger.payout_state import Payout
 from ledger.payout_views import PayoutView, payout_view_of
-from ledger.store import read
 from ledger.store.connection import in_book
-from projections.projection import Page, Projection, Writing
+from projections import past_streams
+from projections.freshness import KnownAt
+from projections.projection import LIVE, Page, Projection, Target, Writing
 
 _STATES = "SELECT payout, position, state FROM {payouts} WHERE payout = ANY(%b)"
 # Set by value and not by change: a fact that were seen twice would change nothing.
@@ -40,8 +42,8 @@ class Payouts(Projection):
 
     MOST_REMEMBERED = 10_000
 
-    def __init__(self, book: str, *, suffix: str = "") -> None:
-        super().__init__(book, suffix=suffix)
+    def __init__(self, book: str, target: Target = LIVE) -> None:
+        super().__init__(book, target)
         # payout -> the position of its first event, and what its events add up to
         self._payouts: dict[str, tuple[int, Payout]] = {}
 
@@ -102,9 +104,19 @@ class ListedPayout(msgspec.Struct, frozen=True):
     payout: PayoutView
 
 
-async def payout(connection: AsyncConnection[Any], book: str, name: str) -> PayoutView | None:
-    """The payout as it stands."""
-    found = payout_state.fold(await read.stream(connection, book, name) if name.startswith(PAYOUT) else [])
+async def payout(
+    connection: AsyncConnection[Any],
+    book: str,
+    name: str,
+    *,
+    as_of: datetime | None = None,
+    known_at: KnownAt = None,
+) -> PayoutView | None:
+    """The payout as it stands, or as it stood then, as it was known at `known_at`; raises PositionNotReached."""
+    if not name.startswith(PAYOUT):
+        return None
+    history = await past_streams.history(connection, book, name, as_of=as_of, known_at=known_at)
+    found = payout_state.fold(history)
     return None if found is None else payout_view_of(found)
 
 

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, LiteralString
 
+import msgspec
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
@@ -19,6 +20,17 @@ Page = Sequence[Recorded]
 Writing = Cursor[TupleRow]
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Where rows are written: in which schema (None: the book's own), and what stands behind the tables' names."""
+
+    schema: str | None = None
+    suffix: str = ""
+
+
+LIVE = Target()
+"""The tables that are read."""
+
+
 class Projection(ABC):
     """One view of one book. Not for concurrent use: it remembers what it wrote last."""
 
@@ -26,16 +38,20 @@ class Projection(ABC):
     version: ClassVar[int]
     """Raise it when a row changes its meaning: the view then stands still until it is rebuilt."""
     tables: ClassVar[tuple[str, ...]]
+    growing: ClassVar[tuple[str, ...]] = ()
+    """Those of them whose rows are never changed and say their `position`: what they held at any position of the past
+    is what they hold up to it."""
 
-    def __init__(self, book: str, *, suffix: str = "") -> None:
-        """`suffix` stands behind the names of the tables while they are rebuilt beside the live ones."""
+    def __init__(self, book: str, target: Target = LIVE) -> None:
+        """The log is always the book's; rows may be written beside the live ones."""
         self.book = book
         self._schema = Identifier(schema_of(book))
-        self._tables = {table: Identifier(schema_of(book), table + suffix) for table in self.tables}
+        schema = target.schema or schema_of(book)
+        self._tables = {table: Identifier(schema, table + target.suffix) for table in self.tables}
         self._statements: dict[str, bytes] = {}
 
     def statement(self, text: LiteralString) -> bytes:
-        """The statement with `{schema}` and the names of the own tables filled in."""
+        """The statement with `{schema}`, the book's, and the names of the own tables filled in."""
         filled_in = self._statements.get(text)
         if filled_in is None:
             # As bytes, because psycopg would put a composed statement together at every use.

@@ -23,7 +23,7 @@ from ledger.store import follow
 from ledger.store.connection import Database, in_book
 from ledger.store.schema import schema_of
 from projections import shadow_tables
-from projections.projection import Projection
+from projections.projection import Projection, Target
 from projections.register import BY_NAME
 from projections.shadow_tables import NEXT
 
@@ -106,7 +106,7 @@ class _Rebuild:
         self.position = 0
         self._database, self._book, self._progress = database, book, progress
         self._schema = schema_of(book)
-        self._projection = projection(book, suffix=NEXT)
+        self._projection = projection(book, Target(suffix=NEXT))
         self._name = self._projection.name
         self._mark = secrets.token_hex(8)
         self._connection = database.owner()

@@ -49,6 +49,7 @@ class ReceivableItems(Projection):
     name = "receivable_items"
     version = 1
     tables = ("receivable_items", "receivable_flows")
+    growing = ("receivable_flows",)
 
     def forget(self) -> None:
         """Nothing is remembered from page to page."""

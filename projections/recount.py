@@ -6,13 +6,10 @@ from collections.abc import Callable
 import msgspec
 from psycopg import Connection
 
-from ledger.accounts import Account, Status
-from ledger.events.accounts import AccountClosed, AccountFrozen, AccountLimitsChanged, AccountOpened, AccountUnfrozen
-from ledger.events.event import Event
-from ledger.events.transfers import TransferPosted
-from ledger.posting_rules import movements_for
+from ledger.accounts import Account
 from ledger.store import follow
 from ledger.store.connection import Database, in_book
+from projections.account_states import AccountStates
 
 PAGE = 5_000
 
@@ -79,44 +76,15 @@ def compare_balances(database: Database, book: str, *, progress: Progress = lamb
 
 def _recount(connection: Connection, book: str, until: int, progress: Progress) -> dict[str, Account]:
     """Every account as the log alone makes it up to a position, from zero."""
-    accounts: dict[str, Account] = {}
-    position = 0
+    states, position = AccountStates(), 0
     with connection.cursor() as cursor:
         while position < until:
             page = follow.page(cursor, book, after=position, limit=min(PAGE, until - position))
             for recorded in page:
-                _take(accounts, recorded.event)
+                states.take(recorded.event)
             position = page[-1].position
             progress(position, until)
-    return accounts
-
-
-def _take(accounts: dict[str, Account], event: Event) -> None:
-    match event:
-        case TransferPosted():  # The commonest event by far, spared the general way.
-            accounts[event.debit_account].posted_debits += event.amount
-            accounts[event.credit_account].posted_credits += event.amount
-            return
-        case AccountOpened():
-            accounts[event.id] = Account(
-                event.id,
-                event.kind,
-                event.currency,
-                event.min_balance,
-                event.max_balance,
-                protected=event.protected,
-            )
-        case AccountLimitsChanged():
-            accounts[event.id].min_balance = event.min_balance
-            accounts[event.id].max_balance = event.max_balance
-        case AccountFrozen():
-            accounts[event.id].status = Status.FROZEN
-        case AccountUnfrozen():
-            accounts[event.id].status = Status.OPEN
-        case AccountClosed():
-            accounts[event.id].status = Status.CLOSED
-    for movement in movements_for(event):
-        accounts[movement.account].apply(movement)
+    return states.accounts
 
 
 def _differences(name: str, stored: Account | None, recounted: Account | None) -> list[Difference]:

@@ -56,11 +56,11 @@ class Reviews(Projection):
                     cursor.execute(self.statement(_OPEN), _row(recorded, event, orders[recorded.stream]))
                 case PaymentReviewApproved() | PaymentReviewRejected():
                     status = APPROVED if isinstance(event, PaymentReviewApproved) else REJECTED
-                    by = _BY_DEADLINE if event.by_deadline else recorded.metadata.actor
+                    by = _BY_DEADLINE if event.by_deadline else recorded.metadata.who
                     decided = (status, recorded.recorded_at, by, event.note, event.id)
                     cursor.execute(self.statement(_DECIDE), decided)
                 case PaymentReviewWithdrawn():
-                    over = (WITHDRAWN, recorded.recorded_at, recorded.metadata.actor, event.reason, event.id)
+                    over = (WITHDRAWN, recorded.recorded_at, recorded.metadata.who, event.reason, event.id)
                     cursor.execute(self.statement(_DECIDE), over)
 
     def _orders(self, payments: list[str], cursor: Writing) -> dict[str, PaymentCreated]:

@@ -122,6 +122,7 @@ class RiskSignals(Projection):
     name = "risk_signals"
     version = 1
     tables = ("risk_marks", "risk_payments", "risk_places")
+    growing = ("risk_marks", "risk_places")
 
     def forget(self) -> None:
         """Nothing is remembered from page to page."""

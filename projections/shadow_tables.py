@@ -4,9 +4,11 @@ from typing import LiteralString
 
 from psycopg import Connection, sql
 
+from projections import row_comparison
+from projections.row_comparison import EXAMPLES
+
 NEXT = "__next"
 _OLD = "__old"
-_EXAMPLES = 5
 
 _RIGHTS = """
 SELECT rolname, privilege_type
@@ -50,18 +52,14 @@ def analyze(connection: Connection, schema: str, table: str) -> None:
 
 def fingerprint(connection: Connection, schema: str, table: str) -> tuple[int, int]:
     """How many rows, and a sum over them that does not depend on their order."""
-    statement = sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(t, 0)::numeric), 0) FROM {} AS t")
-    row = connection.execute(statement.format(sql.Identifier(schema, table))).fetchone()
-    if row is None:
-        raise AssertionError(f"{schema}.{table} could not be counted")
-    return int(row[0]), int(row[1])
+    return row_comparison.fingerprint(connection, sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table)))
 
 
 def only_in(connection: Connection, schema: str, table: str, other: str) -> tuple[str, ...]:
     """A few rows that the other table does not have, as text."""
     statement = sql.SQL("SELECT t::text FROM (SELECT * FROM {} EXCEPT ALL SELECT * FROM {}) AS t ORDER BY 1 LIMIT {}")
     rows = connection.execute(
-        statement.format(sql.Identifier(schema, table), sql.Identifier(schema, other), sql.Literal(_EXAMPLES))
+        statement.format(sql.Identifier(schema, table), sql.Identifier(schema, other), sql.Literal(EXAMPLES))
     )
     return tuple(text for (text,) in rows)
 

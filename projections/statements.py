@@ -13,11 +13,12 @@ from ledger.accounts import DEBIT_NORMAL
 from ledger.journal import Direction
 from ledger.store import read
 from ledger.store.positions import events_at
-from projections import postings
+from projections import past_postings
 from projections.entries import words_of
 from projections.freshness import KnownAt, seen_by
 from projections.moments import BEGINNING, END
-from projections.postings import Place, Postings
+from projections.past_postings import Place
+from projections.postings import Postings
 
 
 class StatementLine(msgspec.Struct, frozen=True):
@@ -71,8 +72,10 @@ async def statement(
     position = await seen_by(connection, book, (Postings.name,), known_at)
     begin = max(after or Place(since), Place(since))
     sign = 1 if found.account.kind in DEBIT_NORMAL else -1
-    before = await postings.turnover_until(connection, book, account, begin, position)
-    rows = await postings.lines(connection, book, account, after=begin, until=until, known_at=position, limit=limit + 1)
+    before = await past_postings.turnover_until(connection, book, account, begin, position)
+    rows = await past_postings.lines(
+        connection, book, account, after=begin, until=until, known_at=position, limit=limit + 1
+    )
     rows, more = rows[:limit], rows[limit:]
     events = {fact.position: fact for fact in await events_at(connection, book, sorted({row.position for row in rows}))}
     words = await words_of(connection, book, list(events.values()))

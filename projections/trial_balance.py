@@ -9,10 +9,11 @@ from psycopg import AsyncConnection
 
 from ledger.accounts import DEBIT_NORMAL
 from ledger.store.connection import in_book
-from projections import accounts, postings
+from projections import accounts, past_postings
 from projections.freshness import KnownAt, seen_by
 from projections.moments import END, just_after
-from projections.postings import Postings, Turnover
+from projections.past_postings import Turnover
+from projections.postings import Postings
 
 # One statement, so that all balances are those of one position.
 _NOW = """
@@ -62,7 +63,7 @@ async def trial_balance(
         return _drawn_up((_row(*row[1:]) for row in rows if row[1] is not None), rows[0][0])
     position = await seen_by(connection, book, (Postings.name,), known_at)
     before = END if as_of is None else just_after(as_of)
-    turnover = await postings.turnover_of_all(connection, book, before, position)
+    turnover = await past_postings.turnover_of_all(connection, book, before, position)
     listed = await accounts.opened_until(connection, book, position)
     nothing = Turnover()
     return _drawn_up(

@@ -25,6 +25,7 @@ def create(
     scopes: Annotated[str, typer.Option(help=f"One or more of {', '.join(sorted(SCOPES))}, separated by commas.")],
     name: Annotated[str, typer.Option(help="Whose key it is.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="After how many days it expires; without, never.")] = None,
+    person: Annotated[str, typer.Option(help="Whose hands it is in: all keys of a person are one person.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once."""
@@ -34,8 +35,10 @@ def create(
     with saying_why(), owner(of) as connection:
         if book not in list_books(connection):
             raise BookNotFound(book=book)
-        key = create_key(connection, pepper_of(of), book=book, name=name, scopes=wanted, expires_at=expires_at)
-    answer({"id": key.id, "key": key.text, "book": book, "scopes": wanted}, key.text, as_json=as_json)
+        key = create_key(
+            connection, pepper_of(of), book=book, name=name, scopes=wanted, expires_at=expires_at, person=person
+        )
+    answer({"id": key.id, "key": key.text, "book": book, "scopes": wanted, "person": person.lower()}, key.text, as_json=as_json)
 
 
 @app.command("list")
@@ -46,7 +49,7 @@ def list_(
     with saying_why(), owner(settings()) as connection:
         keys = list_keys(connection, book)
     lines = [
-        f"{key.id}  {key.book}  {' '.join(key.scopes)}  {key.name}{'  revoked' if key.revoked_at else ''}"
+        f"{key.id}  {key.book}  {' '.join(key.scopes)}  {key.name}{f'  of {key.person}' if key.person else ''}{'  revoked' if key.revoked_at else ''}"
         for key in keys
     ]
     answer({"keys": keys}, "\n".join(lines) or "There are no keys.", as_json=as_json)

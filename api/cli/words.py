@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import books, demo, importing, keys, reconciling, up, upkeep, verifying
+from api.cli import books, demo, exporting_journal, importing, keys, reconciling, replaying, up, upkeep, verifying, witnessing
 from api.cli.supervisor import end_with_supervisor
 from api.cli.terminal import AsJson, answer, owner, saying_why, settings, url_of
 from api.telemetry import configure_logging
@@ -25,7 +25,10 @@ app.command()(demo.demo)
 app.command("import")(importing.import_transfers)
 app.command()(reconciling.reconcile)
 app.command()(upkeep.rebuild)
+app.command()(replaying.replay)
 app.command()(verifying.verify)
+app.command()(exporting_journal.export_journal)
+app.command()(witnessing.witness)
 
 
 @app.command()

@@ -21,10 +21,12 @@ from api.settings import Settings
 from api.surroundings import callback_path, channels_of, database_at, spare_the_collector
 from commands.channels.simulator.__main__ import main as simulate
 from commands.funds import ReleaseFunds
+from commands.log_keys import LogKeys
 from commands.processes.code_sender import run_codes
 from commands.processes.letter_sender import run_letters
 from commands.processes.reconciliation_runs import run_reconciliation
 from commands.processes.webhook_sender import run_webhooks
+from commands.processes.sealer import run_sealer
 from commands.processes.worker import run_worker
 from commands.sealed_answers import AnswerSeal
 from commands.webhook_addresses import AddressRule
@@ -107,6 +109,7 @@ async def _work(of: Settings, database: Database) -> None:
             ("webhooks", run_webhooks(database, pepper, AddressRule(of.webhook_network_list), stop)),
             ("codes", run_codes(database, of.message_urls, stop)),
             ("letters", run_letters(database, of.message_urls, stop)),
+            ("sealer", run_sealer(database, of.log_name, LogKeys(of.log_keys_folder), stop)),
             ("reconciliation", run_reconciliation(database, evidence, stop)),
         ):
             task = asyncio.create_task(working, name=name)

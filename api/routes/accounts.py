@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import ConfigDict
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import AsOf, Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
@@ -32,18 +33,22 @@ from ledger.errors import (
     AccountProtected,
     CurrencyUnknown,
     CursorInvalid,
+    FieldMissing,
     IdExistsDifferent,
     LimitRange,
     LimitsInvalid,
     PositionNotReached,
     TimestampFormat,
+    TimestampRange,
 )
 from ledger.ids import ACCOUNT, new_id
 from projections.accounts import AccountView, accounts
 from projections.accounts import account as find_account
+from projections.balance_history import BalanceHistory, Step, balance_history
 from projections.balances import PAST_VIEWS, Balance, balance
 from projections.moments import BEGINNING, END, microseconds_of, moment_of
-from projections.postings import Place, Postings
+from projections.past_postings import Place
+from projections.postings import Postings
 from projections.statements import StatementLine, statement
 
 router = Router("/v1/accounts", "accounts")
@@ -124,6 +129,17 @@ _STATEMENT = {
     "closing_balance": 1250,
     "position": 17,
     "next_cursor": None,
+}
+_HISTORY = {
+    "account": "customer:17",
+    "currency": "EUR",
+    "step": "day",
+    "opening": {"at": "2026-11-20T00:00:00Z", "debits": 0, "credits": 0, "balance": 0},
+    "points": [
+        {"at": "2026-11-21T00:00:00Z", "debits": 0, "credits": 0, "balance": 0},
+        {"at": "2026-11-22T00:00:00Z", "debits": 0, "credits": 1250, "balance": 1250},
+    ],
+    "position": 17,
 }
 _UNKNOWN_OR_PROTECTED = (AccountNotFound, AccountProtected, AccountClosed)
 
@@ -215,6 +231,7 @@ class StatementPage(msgspec.Struct):
     _STATEMENT,
     scope="ledger:read",
     refuses=(AccountNotFound, PositionNotReached, TimestampFormat, CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
 )
 async def show_statement(
     account: str,
@@ -265,6 +282,37 @@ async def show_statement(
             following,
         )
     )
+
+
+@router.reads(
+    "/{account}/balance-history",
+    BalanceHistory,
+    _HISTORY,
+    scope="ledger:read",
+    refuses=(AccountNotFound, FieldMissing, PositionNotReached, TimestampFormat, TimestampRange),
+)
+async def show_balance_history(
+    account: str,
+    caller: Calling,
+    since: Annotated[TimeParameter, Query(alias="from", description="The beginning of the first step.")],
+    until: Annotated[TimeParameter, Query(alias="to", description="The end of the last step.")],
+    step: Annotated[Step, Query(description="How far the points lie apart: at ends of hours, days, … in UTC.")],
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Show what an account held at the end of each hour, day, week or month, as points to be drawn: 1,000 at most.
+
+    A point holds what took effect before `at`, as the statement up to there does.
+    """
+    await caller.see(min_position, Postings.name)
+    await caller.know(known_at, Postings.name)
+    async with caller.world.snapshot() as connection:
+        found = await balance_history(
+            connection, caller.book, account, since=since, until=until, step=step, known_at=known_at
+        )
+    if found is None:
+        raise AccountNotFound
+    return answer(found)
 
 
 @router.writes(

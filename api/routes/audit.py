@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Reference
 from api.routing import Router
@@ -21,6 +22,7 @@ FACT_EXAMPLE = {
     "stream": "ent_019aa3c0a1b27c3d8e4f5a6b7c8d9e0f",
     "version": 1,
     "who": "4f3c2b1a09f8e7d6",
+    "person": "ann",
     "key": "order-1729-a",
     "when": "2026-11-21T10:20:30.123456Z",
     "why": "",
@@ -30,7 +32,15 @@ FACT_EXAMPLE = {
 }
 
 
-@router.reads("/trail", Fact, FACT_EXAMPLE, scope="audit:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "/trail",
+    Fact,
+    FACT_EXAMPLE,
+    scope="audit:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.FIRST,
+)
 async def show_audit_trail(
     caller: Calling,
     entity: Annotated[Reference, Query(description="Any id or reference that the book knows.")],

@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier, Name, Request, Text500
@@ -170,7 +171,15 @@ class BreakReasonRequest(Request):
     reason: Name
 
 
-@router.reads("", BreakView, _BREAK, scope="ledger:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    BreakView,
+    _BREAK,
+    scope="ledger:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_breaks(
     caller: Calling,
     status: Annotated[BreakStatus | None, Query(description="Only breaks of this status.")] = None,
@@ -194,7 +203,9 @@ async def list_breaks(
     return answer(Page([one.found for one in found[:limit]], following))
 
 
-@router.reads("/{break_id}", BreakView, _BREAK, scope="ledger:read", refuses=(BreakNotFound,))
+@router.reads(
+    "/{break_id}", BreakView, _BREAK, scope="ledger:read", refuses=(BreakNotFound,), sensitive=Sensitive.NOTED
+)
 async def get_break(caller: Calling, break_id: Identifier, min_position: MinPosition = None) -> Response:
     """Show a break: what differs, and how far its resolution has come."""
     await caller.see(min_position)

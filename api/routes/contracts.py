@@ -7,8 +7,9 @@ from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import Page, answer
-from api.dependencies import Calling, Cursor, Limit, MinPosition
+from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
@@ -22,15 +23,17 @@ from api.fields import (
 )
 from api.payment_requests import MethodRequest
 from api.routing import Router
+from commands.contract_updates import UpdateContractMethod
 from commands.contracts import ConfirmContract, CreateContract, ResumeContract, SuspendContract, TerminateContract
 from commands.processes.channel_calls import nudge
-from ledger.contract_state import UNSIGNED, Status
+from ledger.contract_state import UNSIGNED, UPDATING, Status
 from ledger.contract_views import ContractView, contract_view
 from ledger.errors import (
     AmountNotPositive,
     AmountOverflow,
     AmountType,
     ContractAlreadyEnded,
+    ContractMismatch,
     ContractNotFound,
     ContractStateInvalid,
     CurrencyMismatch,
@@ -38,11 +41,14 @@ from ledger.errors import (
     CursorInvalid,
     CustomerUnknown,
     ExpiryInPast,
+    FieldInvalid,
     LimitRange,
     MerchantUnknown,
     MethodNotSupported,
     PaymentMethodUnknown,
+    PositionNotReached,
     ProductNotSupported,
+    TimestampFormat,
 )
 from ledger.events.contracts import Limits, PeriodLimit
 from ledger.ids import CONTRACT, new_id
@@ -81,12 +87,14 @@ _SHOWN: dict[str, Any] = {
     "error": None,
     "metadata": {},
     "created_at": _TIME,
+    "method_updated_at": None,
 }
 _WAITING = {
     **_SHOWN,
     "status": "pending_user",
     "next_action": {"type": "sms_code", "url": None, "data": {}, "expires_at": _TIME},
 }
+_UPDATING = {**_WAITING, "status": "updating"}
 _ENDED = {**_SHOWN, "status": "terminated", "terminated_by": "merchant", "reason": "The subscription ended"}
 
 Answer = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
@@ -160,6 +168,15 @@ class ContractAnswerRequest(Request):
     answer: Annotated[Answer, Field(validation_alias=AliasChoices("answer", "code"))]
 
 
+class ContractMethodRequest(Request):
+    """The card that is to be charged from now on, by its token or by the name of a bound one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"method": {"type": "card", "token": "tok_new"}}]})
+
+    method: MethodRequest
+    return_url: Text500 | None = None
+
+
 class ContractReasonRequest(Request):
     """Why."""
 
@@ -223,6 +240,35 @@ async def confirm_contract(contract: str, asked: ContractAnswerRequest, caller: 
 
 
 @router.writes(
+    "/{contract}/update-method",
+    ContractView,
+    _UPDATING,
+    scope="payments:write",
+    may_be_late=True,
+    refuses=(
+        ContractNotFound,
+        ContractStateInvalid,
+        ContractMismatch,
+        FieldInvalid,
+        MethodNotSupported,
+        PaymentMethodUnknown,
+    ),
+)
+async def update_contract_method(contract: str, asked: ContractMethodRequest, caller: Calling) -> Response:
+    """Replace the card that an active contract is charged to; the customer may have to agree, as when he signed.
+
+    Until the channel has taken it the contract is `updating`: charges are refused, and those whose time comes wait.
+    """
+    return await late.carry_out(
+        caller,
+        UpdateContractMethod(contract, asked.method.to_method(), asked.return_url),
+        asked,
+        lambda name: name,
+        lambda history, _: contract_view(history),
+    )
+
+
+@router.writes(
     "/{contract}/terminate",
     ContractView,
     _ENDED,
@@ -261,22 +307,42 @@ async def resume_contract(contract: str, asked: EmptyRequest, caller: Calling) -
     return await caller.carry_out(ResumeContract(contract), asked)
 
 
-@router.reads("/{contract}", ContractView, _SHOWN, scope="payments:read", refuses=(ContractNotFound,))
+@router.reads(
+    "/{contract}",
+    ContractView,
+    _SHOWN,
+    scope="payments:read",
+    refuses=(ContractNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
 async def show_contract(
-    contract: str, caller: Calling, as_of: AsOf = None, min_position: MinPosition = None
+    contract: str,
+    caller: Calling,
+    as_of: AsOf = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
 ) -> Response:
     """Show how a contract stands now, or stood then; straight from the log."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_contract(connection, caller.book, contract, as_of=as_of)
-        if found is not None and found.status in UNSIGNED:
+        found = await find_contract(connection, caller.book, contract, as_of=as_of, known_at=known_at)
+        if now and found is not None and found.status in (*UNSIGNED, UPDATING):
             await nudge(connection, caller.book, contract)
     if found is None:
         raise ContractNotFound
     return answer(found)
 
 
-@router.reads("", ContractView, _SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    ContractView,
+    _SHOWN,
+    scope="payments:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_contracts(
     caller: Calling,
     customer: Annotated[Identifier | None, Query(description="Of this customer.")] = None,

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Amount, Currency, Request, Text500
@@ -171,6 +172,7 @@ async def open_credit_line(customer: str, asked: CreditLineRequest, caller: Call
     _LINE,
     scope="payments:read",
     refuses=(CreditLineNotFound,),
+    sensitive=Sensitive.NOTED,
 )
 async def show_credit_line(customer: str, currency: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Tell what is owed on a credit line: principal, interest and fees, and what is left of the limit."""
@@ -261,7 +263,14 @@ async def decide_credit_loss(
     return await caller.carry_out(command, asked)
 
 
-@repayments_router.reads("/{repayment}", RepaymentView, _REPAYMENT, scope="payments:read", refuses=(RepaymentNotFound,))
+@repayments_router.reads(
+    "/{repayment}",
+    RepaymentView,
+    _REPAYMENT,
+    scope="payments:read",
+    refuses=(RepaymentNotFound,),
+    sensitive=Sensitive.NOTED,
+)
 async def show_repayment(repayment: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a repayment and what it paid, straight from the log."""
     await caller.see(min_position)

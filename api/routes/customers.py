@@ -6,6 +6,7 @@ import msgspec
 from pydantic import ConfigDict
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Currency, Metadata, Name, PartyId, Request
@@ -59,7 +60,14 @@ async def create_customer(asked: CustomerRequest, caller: Calling) -> Response:
     return await caller.carry_out(CreateCustomer(asked.id or new_id(CUSTOMER), asked.name, asked.metadata), asked)
 
 
-@router.reads("/{customer}", CustomerReceipt, _CREATED, scope="payments:read", refuses=(CustomerNotFound,))
+@router.reads(
+    "/{customer}",
+    CustomerReceipt,
+    _CREATED,
+    scope="payments:read",
+    refuses=(CustomerNotFound,),
+    sensitive=Sensitive.NOTED,
+)
 async def show_customer(customer: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a customer."""
     await caller.see(min_position)
@@ -89,6 +97,7 @@ async def open_wallet(customer: str, asked: WalletRequest, caller: Calling) -> R
     {"customer": "ann", "currency": "EUR", "available": 5000, "frozen": 0, "position": 27},
     scope="payments:read",
     refuses=(WalletNotFound,),
+    sensitive=Sensitive.NOTED,
 )
 async def show_wallet(customer: str, currency: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Tell what a wallet holds."""

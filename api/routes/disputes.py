@@ -6,6 +6,7 @@ from fastapi import Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, PartyId, Request, Text500
@@ -76,7 +77,15 @@ class EvidenceRequest(Request):
     ]
 
 
-@router.reads("", DisputeView, _SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    DisputeView,
+    _SHOWN,
+    scope="payments:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_disputes(
     caller: Calling,
     merchant: Annotated[PartyId | None, Query(description="Of this merchant.")] = None,
@@ -100,7 +109,9 @@ async def list_disputes(
     return answer(Page([one.dispute for one in shown], following))
 
 
-@router.reads("/{dispute}", DisputeView, _SHOWN, scope="payments:read", refuses=(DisputeNotFound,))
+@router.reads(
+    "/{dispute}", DisputeView, _SHOWN, scope="payments:read", refuses=(DisputeNotFound,), sensitive=Sensitive.NOTED
+)
 async def show_dispute(dispute: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show where a dispute stands, and where its money is; straight from the log."""
     await caller.see(min_position)

@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer
 from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition, Rules
 from api.fields import (
@@ -161,13 +162,15 @@ async def reverse_entry(entry: str, asked: ReversalRequest, caller: Calling) -> 
     return await caller.carry_out(command, asked)
 
 
-@router.reads("/{entry}", Entry, _SHOWN, scope="ledger:read", refuses=(EntryNotFound,))
+@router.reads("/{entry}", Entry, _SHOWN, scope="ledger:read", refuses=(EntryNotFound,), sensitive=Sensitive.NOTED)
 async def show_entry(entry: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show an entry, straight from the log: what it posted, and what was taken back of it."""
     return await _show(entry, caller, min_position)
 
 
-@transfers_router.reads("/{transfer}", Entry, _SHOWN, scope="ledger:read", refuses=(EntryNotFound,))
+@transfers_router.reads(
+    "/{transfer}", Entry, _SHOWN, scope="ledger:read", refuses=(EntryNotFound,), sensitive=Sensitive.NOTED
+)
 async def show_transfer(transfer: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a transfer as the entry that it is."""
     return await _show(transfer, caller, min_position)
@@ -189,6 +192,7 @@ async def _show(name: str, caller: Caller, min_position: int | None) -> Response
     scope="ledger:read",
     page=True,
     refuses=(CursorInvalid, LimitRange, TimestampFormat, TimestampRange),
+    sensitive=Sensitive.NOTED,
 )
 async def list_entries(
     caller: Calling,

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE
 from api.routing import Router
@@ -22,7 +23,15 @@ _OPEN = {
 }
 
 
-@router.reads("/unresolved", OpenCall, _OPEN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "/unresolved",
+    OpenCall,
+    _OPEN,
+    scope="payments:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_unresolved_errands(
     caller: Calling, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None, min_position: MinPosition = None
 ) -> Response:

@@ -10,6 +10,7 @@ from fastapi import Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer, encode
 from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, LARGEST_PAGE, PositionParameter, Topic
@@ -33,7 +34,15 @@ class StreamedEvent(msgspec.Struct):
     """A stream of Server-Sent Events: `id` is the position, `data` the event as JSON, as in the list."""
 
 
-@router.reads("", Fact, FACT_EXAMPLE, scope="ledger:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    Fact,
+    FACT_EXAMPLE,
+    scope="ledger:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.FIRST,
+)
 async def list_events(
     caller: Calling,
     after: After = 0,
@@ -64,6 +73,7 @@ async def list_events(
     scope="ledger:read",
     media_type="text/event-stream",
     response_class=EventSourceResponse,
+    sensitive=Sensitive.FIRST,
 )
 async def stream_events(
     caller: Calling,

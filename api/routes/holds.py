@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ConfigDict
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Amount, Request, Text500
@@ -114,7 +115,7 @@ async def release_hold(hold: str, asked: ReleaseRequest, caller: Calling) -> Res
     return await caller.carry_out(ReleaseHold(hold, asked.reason), asked)
 
 
-@router.reads("/{hold}", Hold, _SHOWN, scope="ledger:read", refuses=(HoldNotFound,))
+@router.reads("/{hold}", Hold, _SHOWN, scope="ledger:read", refuses=(HoldNotFound,), sensitive=Sensitive.NOTED)
 async def show_hold(hold: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a hold, straight from the log."""
     await caller.see(min_position)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier
 from api.keys import ADMIN
@@ -26,7 +27,9 @@ _SHOWN = {
 }
 
 
-@router.reads("", KeptCallback, _SHOWN, scope=ADMIN, page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "", KeptCallback, _SHOWN, scope=ADMIN, page=True, refuses=(CursorInvalid, LimitRange), sensitive=Sensitive.FIRST
+)
 async def list_callbacks(
     caller: Calling,
     channel: Annotated[Identifier | None, Query(description="Of this channel.")] = None,

@@ -7,8 +7,9 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import Page, answer
-from api.dependencies import Calling, Cursor, Limit, MinPosition
+from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier, Metadata, Request, Text500
 from api.routes.contracts import AsOf, ContractAnswerRequest, EmptyRequest
 from api.routing import Router
@@ -28,6 +29,8 @@ from ledger.errors import (
     MethodNotSupported,
     PaymentMethodInUse,
     PaymentMethodNotFound,
+    PositionNotReached,
+    TimestampFormat,
 )
 from ledger.events.customers import customer_stream
 from ledger.events.payments import Method
@@ -52,6 +55,7 @@ _SHOWN: dict[str, Any] = {
     "error": None,
     "metadata": {},
     "created_at": _TIME,
+    "method_updated_at": None,
 }
 _WAITING = {
     **_SHOWN,
@@ -128,16 +132,23 @@ async def delete_payment_method(customer: str, payment_method: str, asked: Empty
     PaymentMethodView,
     _SHOWN,
     scope="payments:read",
-    refuses=(PaymentMethodNotFound,),
+    refuses=(PaymentMethodNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
 )
 async def show_payment_method(
-    customer: str, payment_method: str, caller: Calling, as_of: AsOf = None, min_position: MinPosition = None
+    customer: str,
+    payment_method: str,
+    caller: Calling,
+    as_of: AsOf = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
 ) -> Response:
     """Show a bound card as it stands now, or stood then; straight from the log."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_payment_method(connection, caller.book, payment_method, as_of=as_of)
-        if found is not None and found.status in UNSIGNED:
+        found = await find_payment_method(connection, caller.book, payment_method, as_of=as_of, known_at=known_at)
+        if now and found is not None and found.status in UNSIGNED:
             await nudge(connection, caller.book, payment_method)
     if found is None or found.customer != customer:
         raise PaymentMethodNotFound
@@ -151,6 +162,7 @@ async def show_payment_method(
     scope="payments:read",
     page=True,
     refuses=(CustomerNotFound, CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
 )
 async def list_payment_methods(
     customer: str,

@@ -1,5 +1,6 @@
 """/payments: ask for money to move, then see where it is."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -8,8 +9,21 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import Page, answer
-from api.dependencies import CALLER, Caller, Calling, Cursor, Limit, MinPosition, Rules, body_of, understood
+from api.dependencies import (
+    CALLER,
+    AsOfState,
+    Caller,
+    Calling,
+    Cursor,
+    KnownAtParameter,
+    Limit,
+    MinPosition,
+    Rules,
+    body_of,
+    understood,
+)
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
@@ -55,6 +69,7 @@ from ledger.errors import (
     PaymentMethodUnknown,
     PaymentNotFound,
     PaymentStateInvalid,
+    PositionNotReached,
     PrincipalUnknown,
     ProductNotSupported,
     QuoteExpired,
@@ -67,14 +82,17 @@ from ledger.errors import (
     RefundNotSupported,
     ScheduleInPast,
     ScheduleNotSupported,
+    TimestampFormat,
     WalletUnknown,
 )
 from ledger.ids import stream_of
 from ledger.payment import PROCESSING, REQUIRES_ACTION, Status
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
-from projections.order_status import OrderStatus, payments
+from projections.freshness import seen_by
+from projections.order_status import OrderStatus, payments, payments_then
 from projections.order_status import payment as find_payment
 from projections.order_status import refund as find_refund
+from projections.past_streams import last_position
 
 router = Router("/v1/payments", "payments")
 refunds_router = Router("/v1/refunds", "refunds")
@@ -222,44 +240,68 @@ async def create_payment(request: HttpRequest) -> Response:
     return answer
 
 
-@router.reads("/{payment}", PaymentView, SHOWN, scope="payments:read", refuses=(PaymentNotFound,))
+@router.reads(
+    "/{payment}",
+    PaymentView,
+    SHOWN,
+    scope="payments:read",
+    refuses=(PaymentNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
 async def show_payment(
     payment: str,
     caller: Calling,
     as_of: Annotated[
         PositionOrTimeParameter | None, Query(description="As it stood at a time, or at a position of the log.")
     ] = None,
+    known_at: KnownAtParameter = None,
     min_position: MinPosition = None,
 ) -> Response:
-    """Show where a payment is now, or was then; straight from the log."""
+    """Show where a payment is now, or was then, as it was known then; straight from the log."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_payment(connection, caller.book, payment, as_of=as_of)
-        waits = found is not None and _stands_open(found)
-        if waits:
+        found = await find_payment(connection, caller.book, payment, as_of=as_of, known_at=known_at)
+        if now and found is not None and _stands_open(found):
             # Who asks wants to know now: the channel is asked now, and not when its turn comes.
             await nudge(connection, caller.book, payment)
     if found is None:
         raise PaymentNotFound
     shown = answer(found)
-    if as_of is None:
+    if now:
         await hand_over_code(caller, shown)
     return shown
 
 
-@router.reads("", PaymentView, SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    PaymentView,
+    SHOWN,
+    scope="payments:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
 async def list_payments(
     caller: Calling,
     order_reference: Annotated[Reference | None, Query(description="Of this order.")] = None,
     status: Annotated[Status | None, Query(description="In this state.")] = None,
     merchant: Annotated[Identifier | None, Query(description="For this merchant.")] = None,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,
     min_position: MinPosition = None,
 ) -> Response:
-    """List payments in the order in which they were created."""
+    """List payments in the order in which they were created, as they stand or as they stood then.
+
+    Of the past, a part of the list is looked through at a time: a page may be short, or empty, and lead to a next one.
+    """
     await caller.see(min_position, OrderStatus.name)
-    filters = {"order_reference": order_reference, "status": status, "merchant": merchant}
+    marks = {"order_reference": order_reference, "status": status, "merchant": merchant}
+    if as_of is not None or known_at is not None:
+        return await _list_payments_then(caller, marks, as_of, known_at, limit, cursor)
+    filters = marks
     after = 0 if cursor is None else int(caller.continue_after(cursor, "payments", filters)[0])
     async with caller.world.reading() as connection:
         found = await payments(
@@ -274,6 +316,28 @@ async def list_payments(
     shown, more = found[:limit], len(found) > limit
     following = caller.next_cursor("payments", [shown[-1].place], filters) if more else None
     return answer(Page([listed.payment for listed in shown], following))
+
+
+async def _list_payments_then(
+    caller: Caller,
+    marks: dict[str, str | None],
+    as_of: datetime | None,
+    known_at: int | datetime | None,
+    limit: int,
+    cursor: str | None,
+) -> Response:
+    filters = {**marks, "as_of": str(as_of), "known_at": str(known_at)}
+    await caller.know(known_at, OrderStatus.name)
+    async with caller.world.snapshot() as connection:
+        if cursor is None:
+            after, until = 0, await last_position(connection, caller.book, as_of, known_at) or 0
+            # What the view has yet to see is not listed, on this page or on a later one.
+            until = min(until, await seen_by(connection, caller.book, (OrderStatus.name,), None))
+        else:
+            after, until = map(int, caller.continue_after(cursor, "payments", filters))
+        found, following = await payments_then(connection, caller.book, until, **marks, after=after, limit=limit)
+    going_on = None if following is None else caller.next_cursor("payments", [following, until], filters)
+    return answer(Page([listed.payment for listed in found], going_on))
 
 
 @router.writes(
@@ -299,13 +363,27 @@ async def refund_payment(payment: str, asked: RefundRequest, caller: Calling) ->
     return await late.carry_out(caller, command, asked, stream_of, refund_view)
 
 
-@refunds_router.reads("/{refund}", RefundView, REFUND_SHOWN, scope="payments:read", refuses=(RefundNotFound,))
-async def show_refund(refund: str, caller: Calling, min_position: MinPosition = None) -> Response:
-    """Show a refund, straight from the log."""
+@refunds_router.reads(
+    "/{refund}",
+    RefundView,
+    REFUND_SHOWN,
+    scope="payments:read",
+    refuses=(RefundNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
+async def show_refund(
+    refund: str,
+    caller: Calling,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Show a refund as it stands, or stood then; straight from the log."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_refund(connection, caller.book, refund)
-        if found is not None and found.status == PROCESSING:
+        found = await find_refund(connection, caller.book, refund, as_of=as_of, known_at=known_at)
+        if now and found is not None and found.status == PROCESSING:
             await nudge(connection, caller.book, found.payment)
     if found is None:
         raise RefundNotFound

@@ -6,8 +6,9 @@ from fastapi import Query
 from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer
-from api.dependencies import Calling, Cursor, Limit, MinPosition
+from api.dependencies import AsOfState, Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
@@ -38,8 +39,10 @@ from ledger.errors import (
     MerchantUnknown,
     PayoutNotFound,
     PayoutStateInvalid,
+    PositionNotReached,
     PrincipalUnknown,
     SelfApproval,
+    TimestampFormat,
 )
 from ledger.events.payouts import MERCHANT, PRINCIPAL, Destination
 from ledger.ids import PAYOUT, new_id
@@ -212,20 +215,42 @@ async def cancel_payout(payout: str, asked: PayoutCancelRequest, caller: Calling
     return await caller.carry_out(CancelPayout(payout, asked.reason), asked)
 
 
-@router.reads("/{payout}", PayoutView, SHOWN, scope="payments:read", refuses=(PayoutNotFound,))
-async def show_payout(payout: str, caller: Calling, min_position: MinPosition = None) -> Response:
-    """Show a payout, straight from the log. While it is in transit, the channel is asked now."""
+@router.reads(
+    "/{payout}",
+    PayoutView,
+    SHOWN,
+    scope="payments:read",
+    refuses=(PayoutNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
+async def show_payout(
+    payout: str,
+    caller: Calling,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Show a payout, or how it stood then; straight from the log. While it is in transit, the channel is asked now."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_payout(connection, caller.book, payout)
-        if found is not None and found.status in OPEN:
+        found = await find_payout(connection, caller.book, payout, as_of=as_of, known_at=known_at)
+        if now and found is not None and found.status in OPEN:
             await nudge(connection, caller.book, payout)
     if found is None:
         raise PayoutNotFound
     return answer(found)
 
 
-@router.reads("", PayoutView, SHOWN, scope="payments:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    PayoutView,
+    SHOWN,
+    scope="payments:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_payouts(
     caller: Calling,
     merchant: Annotated[Identifier | None, Query(description="Of this merchant.")] = None,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 from fastapi import Query
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
 from api.fields import Day, Identifier
@@ -86,7 +87,9 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-@router.reads("", ReconciliationSummary, _EXAMPLE, scope="ledger:read", refuses=(TimestampRange,))
+@router.reads(
+    "", ReconciliationSummary, _EXAMPLE, scope="ledger:read", refuses=(TimestampRange,), sensitive=Sensitive.NOTED
+)
 async def show_reconciliation_summary(
     caller: Calling,
     source: Annotated[Source | None, Query(description="Only reports of this format.")] = None,

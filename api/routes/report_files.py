@@ -10,6 +10,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import Page, answer, told
 from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier
@@ -142,7 +143,15 @@ async def import_report_file(
     return told(given)
 
 
-@router.reads("", ReportFileView, _FILE, scope="ledger:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    ReportFileView,
+    _FILE,
+    scope="ledger:read",
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_report_files(
     caller: Calling,
     source: Annotated[Source | None, Query(description="Only files of this format.")] = None,
@@ -164,7 +173,9 @@ async def list_report_files(
     return answer(Page([one.file for one in found[:limit]], following))
 
 
-@router.reads("/{file_id}", ReportFileView, _FILE, scope="ledger:read", refuses=(ReportFileNotFound,))
+@router.reads(
+    "/{file_id}", ReportFileView, _FILE, scope="ledger:read", refuses=(ReportFileNotFound,), sensitive=Sensitive.NOTED
+)
 async def get_report_file(caller: Calling, file_id: Identifier, min_position: MinPosition = None) -> Response:
     """Show a file: what became of it, its totals, and the first lines that could not be read."""
     await caller.see(min_position)
@@ -178,6 +189,7 @@ async def get_report_file(caller: Calling, file_id: Identifier, min_position: Mi
     scope="ledger:read",
     page=True,
     refuses=(ReportFileNotFound, CursorInvalid, LimitRange),
+    sensitive=Sensitive.FIRST,
 )
 async def list_report_rows(
     caller: Calling,
@@ -204,6 +216,7 @@ async def list_report_rows(
     scope="ledger:read",
     page=True,
     refuses=(ReportFileNotFound, CursorInvalid, LimitRange),
+    sensitive=Sensitive.FIRST,
 )
 async def list_report_rejections(
     caller: Calling,

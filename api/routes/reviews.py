@@ -7,6 +7,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Request, Text500
@@ -57,7 +58,9 @@ class DecisionRequest(Request):
     note: Annotated[Text500, Field(validation_alias=AliasChoices("note", "reason"))] = ""
 
 
-@router.reads("", ReviewView, _SHOWN, scope="risk:read", page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "", ReviewView, _SHOWN, scope="risk:read", page=True, refuses=(CursorInvalid, LimitRange), sensitive=Sensitive.NOTED
+)
 async def list_reviews(
     caller: Calling,
     status: Annotated[
@@ -76,7 +79,7 @@ async def list_reviews(
     return caller.page("reviews", found, limit, lambda row: (row.position,), filters)
 
 
-@router.reads("/{review}", ReviewView, _SHOWN, scope="risk:read", refuses=(ReviewNotFound,))
+@router.reads("/{review}", ReviewView, _SHOWN, scope="risk:read", refuses=(ReviewNotFound,), sensitive=Sensitive.NOTED)
 async def show_review(review: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a review: why it was opened, until when it waits, and who decided what."""
     await caller.see(min_position, Reviews.name)

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, model_validator
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition, Rules
 from api.fields import DEFAULT_PAGE, Identifier, Name, Request, Text500, Timestamp
@@ -349,6 +350,7 @@ async def take_off_risk_list(list_name: ListName, kind: Identifier, value: str, 
     scope="risk:read",
     page=True,
     refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
 )
 async def show_risk_list(
     list_name: ListName,

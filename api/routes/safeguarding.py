@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import AsOf, Calling, KnownAtParameter, MinPosition
 from api.routing import Router
@@ -33,7 +34,14 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-@router.reads("", Safeguarding, _EXAMPLE, scope="ledger:read", refuses=(PositionNotReached, TimestampFormat))
+@router.reads(
+    "",
+    Safeguarding,
+    _EXAMPLE,
+    scope="ledger:read",
+    refuses=(PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
 async def show_safeguarding(
     caller: Calling, as_of: AsOf = None, known_at: KnownAtParameter = None, min_position: MinPosition = None
 ) -> Response:

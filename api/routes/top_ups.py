@@ -6,8 +6,9 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from api import late
+from api.access_log import Sensitive
 from api.answers import answer
-from api.dependencies import Calling, MinPosition
+from api.dependencies import AsOfState, Calling, KnownAtParameter, MinPosition
 from api.payment_requests import MethodRequest, WalletRequest
 from api.routing import Router
 from commands.processes.channel_calls import nudge
@@ -21,6 +22,8 @@ from ledger.errors import (
     CurrencyUnknown,
     CustomerNotFound,
     MethodNotSupported,
+    PositionNotReached,
+    TimestampFormat,
     TopUpNotFound,
     WalletNotFound,
 )
@@ -80,13 +83,27 @@ async def top_up_wallet(customer: str, currency: str, asked: TopUpRequest, calle
     return await late.carry_out(caller, command, asked, lambda name: name, lambda history, _: top_up_view(history))
 
 
-@top_ups_router.reads("/{top_up}", TopUpView, _SHOWN, scope="payments:read", refuses=(TopUpNotFound,))
-async def show_top_up(top_up: str, caller: Calling, min_position: MinPosition = None) -> Response:
-    """Show a top-up, straight from the log."""
+@top_ups_router.reads(
+    "/{top_up}",
+    TopUpView,
+    _SHOWN,
+    scope="payments:read",
+    refuses=(TopUpNotFound, PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
+async def show_top_up(
+    top_up: str,
+    caller: Calling,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Show a top-up as it stands, or stood then; straight from the log."""
     await caller.see(min_position)
+    now = as_of is None and known_at is None
     async with caller.world.reading() as connection:
-        found = await find_top_up(connection, caller.book, top_up)
-        if found is not None and found.status == PROCESSING:
+        found = await find_top_up(connection, caller.book, top_up, as_of=as_of, known_at=known_at)
+        if now and found is not None and found.status == PROCESSING:
             await nudge(connection, caller.book, top_up)
     if found is None:
         raise TopUpNotFound

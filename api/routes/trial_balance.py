@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import AsOf, Calling, KnownAtParameter, MinPosition
 from api.routing import Router
@@ -28,7 +29,14 @@ _EXAMPLE = {
 }
 
 
-@router.reads("", TrialBalance, _EXAMPLE, scope="ledger:read", refuses=(PositionNotReached, TimestampFormat))
+@router.reads(
+    "",
+    TrialBalance,
+    _EXAMPLE,
+    scope="ledger:read",
+    refuses=(PositionNotReached, TimestampFormat),
+    sensitive=Sensitive.NOTED,
+)
 async def show_trial_balance(
     caller: Calling, as_of: AsOf = None, known_at: KnownAtParameter = None, min_position: MinPosition = None
 ) -> Response:

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer, told
 from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Request, Text500
@@ -148,7 +149,15 @@ async def create_webhook_endpoint(asked: WebhookEndpointRequest, caller: Calling
     return await _with_secret(caller, command, asked)
 
 
-@router.reads("", WebhookEndpointReceipt, _SHOWN, scope=_SCOPE_READ, page=True, refuses=(CursorInvalid, LimitRange))
+@router.reads(
+    "",
+    WebhookEndpointReceipt,
+    _SHOWN,
+    scope=_SCOPE_READ,
+    page=True,
+    refuses=(CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
+)
 async def list_webhook_endpoints(
     caller: Calling, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None, min_position: MinPosition = None
 ) -> Response:
@@ -163,7 +172,14 @@ async def list_webhook_endpoints(
     return caller.page("webhook-endpoints", shown, limit, lambda one: [endpoint_stream(one.id)])
 
 
-@router.reads("/{endpoint}", WebhookEndpointReceipt, _SHOWN, scope=_SCOPE_READ, refuses=(WebhookEndpointNotFound,))
+@router.reads(
+    "/{endpoint}",
+    WebhookEndpointReceipt,
+    _SHOWN,
+    scope=_SCOPE_READ,
+    refuses=(WebhookEndpointNotFound,),
+    sensitive=Sensitive.NOTED,
+)
 async def show_webhook_endpoint(endpoint: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show an endpoint, without its secret."""
     await caller.see(min_position)
@@ -172,7 +188,12 @@ async def show_webhook_endpoint(endpoint: str, caller: Calling, min_position: Mi
 
 
 @router.reads(
-    "/{endpoint}/secret", WebhookEndpointSecret, _WITH_SECRET, scope=_SCOPE_WRITE, refuses=(WebhookEndpointNotFound,)
+    "/{endpoint}/secret",
+    WebhookEndpointSecret,
+    _WITH_SECRET,
+    scope=_SCOPE_WRITE,
+    refuses=(WebhookEndpointNotFound,),
+    sensitive=Sensitive.FIRST,
 )
 async def show_webhook_secret(endpoint: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show an endpoint with the secret of its signatures."""
@@ -254,6 +275,7 @@ async def replay_webhooks(endpoint: str, asked: WebhookReplayRequest, caller: Ca
     scope=_SCOPE_READ,
     page=True,
     refuses=(WebhookEndpointNotFound, CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
 )
 async def list_webhook_deliveries(
     endpoint: str,

@@ -160,12 +160,13 @@ class ContractObject(Struct, frozen=True, tag_field="object", tag="contract"):
     action: Asked | None = None
     ended_by: Literal["merchant", "user", "channel"] | None = None
     decline: Decline | None = None
+    replacement: Word | None = None
 
     def verdict(self, *, answered: bool = False) -> Verdict:
         """`answered`: to a code of the payer's; then a contract that still waits has not taken it."""
         match self:
             case ContractObject(status="signed", decided_at=datetime() as at, decline=None):
-                return ContractSigned(self.reference, _utc(at))
+                return ContractSigned(self.reference, _utc(at), self.replacement or "")
             case ContractObject(status="ended", decided_at=datetime() as at, ended_by=str() as by):
                 return ContractEnded(by, _utc(at))
             case ContractObject(status="declined", decline=Decline(code=code, message=message)):

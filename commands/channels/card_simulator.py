@@ -140,7 +140,7 @@ class CardSimulator:
             case SignContract(answer=None):
                 asked = {"id": request.contract_id, "signing": request.sign_id, "customer": request.customer}
                 asked |= {"method": request.method}
-                how = {"details": request.details, "return_url": request.return_url}
+                how = {"details": request.details, "return_url": request.return_url, "replaces": request.replaces}
                 return self._post("/contracts", asked | {name: value for name, value in how.items() if value})
             case SignContract():
                 answer = {"id": request.sign_id, "answer": request.answer}

@@ -191,11 +191,15 @@ class PayoutReturned(Struct, frozen=True, tag_field="verdict", tag="payout_retur
     at: datetime
 
 
-class ContractSigned(Struct, frozen=True, tag_field="verdict", tag="contract_signed"):
-    """The payer agreed: charges that name `channel_reference` need no other word of his."""
+class ContractSigned(Struct, frozen=True, tag_field="verdict", tag="contract_signed", omit_defaults=True):
+    """The payer agreed: charges that name `channel_reference` need no other word of his.
+
+    `replacement`: by this name the channel has put a new card in the place of the old one since, unasked.
+    """
 
     channel_reference: str
     at: datetime
+    replacement: str = ""
 
 
 class ContractDeclined(Struct, frozen=True, tag_field="verdict", tag="contract_declined"):

@@ -259,7 +259,11 @@ class SendPayout(Struct, frozen=True, tag_field="request", tag="send_payout"):
 
 
 class SignContract(Struct, frozen=True, tag_field="request", tag="sign_contract"):
-    """Ask the payer for an agreement to be charged, or with an `answer` confirm it by the code that he was sent."""
+    """Ask the payer for an agreement to be charged, or with an `answer` confirm it by the code that he was sent.
+
+    `replaces`: the channel's reference of an agreement that is to be charged to this method from now on; then
+    `contract_id` is our id of the update, and the reference of the answer is what charges name once it is signed.
+    """
 
     sign_id: str
     contract_id: str
@@ -268,6 +272,7 @@ class SignContract(Struct, frozen=True, tag_field="request", tag="sign_contract"
     details: dict[str, str] = {}
     answer: str | None = None
     return_url: str | None = None
+    replaces: str | None = None
 
     owed: ClassVar[bool] = False
 

@@ -5,6 +5,7 @@ from commands.policies.routing import RoutingFacts
 from ledger.chart import AGENCY_PAY
 from ledger.currencies import asset_of
 from ledger.errors import FieldInvalid, FieldMissing, Refusal
+from ledger.events.approvals import ApprovalPolicyChanged
 from ledger.events.payouts import CUSTOMER, MERCHANT, PRINCIPAL, Destination
 
 # Where nothing else is agreed: above so many whole units of the currency.
@@ -41,9 +42,13 @@ def facts_of_payout(
     )
 
 
-def approve_above(stated: int | None, currency: str) -> int:
-    """Above how many minor units a payout needs a second person: as agreed, else as the house has it."""
-    return APPROVE_ABOVE_UNITS * 10 ** asset_of(currency).exponent if stated is None else stated
+def approve_above(stated: int | None, currency: str, policy: ApprovalPolicyChanged | None = None) -> int:
+    """Above how many minor units a payout needs a second person: as agreed, else as the house has it.
+
+    The policy of a book makes that stricter, and never milder.
+    """
+    agreed = APPROVE_ABOVE_UNITS * 10 ** asset_of(currency).exponent if stated is None else stated
+    return agreed if policy is None or policy.payouts is None else min(agreed, policy.payouts.get(currency, 0))
 
 
 def objections_to(destination: Destination) -> list[Refusal]:

@@ -43,6 +43,9 @@ from ledger.events.contracts import (
     ContractFailed,
     ContractSigningRequested,
     ContractTerminated,
+    ContractUpdated,
+    ContractUpdateFailed,
+    ContractUpdateRequested,
 )
 from ledger.events.disputes import (
     DisputeAccepted,
@@ -198,6 +201,21 @@ def _signing(event: ContractSigningRequested) -> Intent:
     return Intent(event.channel, signing)
 
 
+def _update(event: ContractUpdateRequested) -> Intent:
+    token = {} if event.method.token is None else {"token": event.method.token}
+    signing = SignContract(
+        sign_id=event.step,
+        contract_id=event.update,
+        customer=event.customer,
+        method=event.method.type,
+        details=event.method.details | token,
+        answer=event.answer,
+        return_url=event.return_url,
+        replaces=event.replaces,
+    )
+    return Intent(event.channel, signing)
+
+
 def _ending(event: ContractEndingRequested) -> Intent:
     return Intent(event.channel, TerminateContract(event.ending, event.id, event.channel_reference))
 
@@ -240,6 +258,7 @@ INTENTS: dict[type[Event], Callable[[Any], Intent | None]] = {
     ReceiptReturnRequested: _return,
     PayoutReserved: _payout,
     ContractSigningRequested: _signing,
+    ContractUpdateRequested: _update,
     ContractEndingRequested: _ending,
     DisputeAccepted: _acceptance,
     DisputeChallenged: _challenge,
@@ -280,6 +299,8 @@ OUTCOMES: dict[type[Event], Callable[[Any], str]] = {
     ContractFailed: _first_signing,
     ContractExpired: _first_signing,
     ContractTerminated: _first_signing,
+    ContractUpdated: lambda event: event.update,
+    ContractUpdateFailed: lambda event: event.update,
     ContractEndConfirmed: lambda event: event.ending,
     DisputeAnswerTaken: lambda event: event.answer,
     DisputeAnswerDeclined: lambda event: event.answer,

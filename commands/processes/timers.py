@@ -56,7 +56,9 @@ async def expire_payments(book: str, due_payments: DuePayments, submit: Submit) 
 async def keep_dates(book: str, due_subjects: DuePayments, submit: Submit) -> Sequence[str]:
     """Send the payments whose time has come, and end the contracts whose time is over; returns what was looked at."""
     due = await due_subjects(book, datetime.now(UTC))
-    parts = [Part(own_envelope(f"due/{name}", actor=ACTOR), _due(name)) for name in due]
+    # What was postponed, or was updated, falls due once more: so the key says when.
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
+    parts = [Part(own_envelope(f"due/{name}/{moment}", actor=ACTOR), _due(name)) for name in due]
     answers = await asyncio.gather(*(submit(book, part) for part in parts))
     for name, answer in zip(due, answers, strict=True):
         if answer.error is not None:

@@ -14,6 +14,10 @@ from ledger.audit.signed_note import NoteInvalid
 _LARGEST = 2**63 - 1
 
 
+class EmptyLogInvalid(NoteInvalid):
+    """An empty log has the root of nothing, and this one says another."""
+
+
 class Checkpoint(Struct, frozen=True):
     """The log of this origin has so many entries, and this root."""
 
@@ -27,7 +31,7 @@ class Checkpoint(Struct, frozen=True):
         if not 0 <= self.size <= _LARGEST or len(self.root) != HASH_BYTES:
             raise NoteInvalid("a checkpoint has a size and a root of 32 bytes")
         if self.size == 0 and self.root != EMPTY_ROOT:
-            raise NoteInvalid("an empty log has the root of nothing")
+            raise EmptyLogInvalid("an empty log has the root of nothing")
 
     def __str__(self) -> str:
         return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"

@@ -38,6 +38,17 @@ class Frontier(Struct, frozen=True):
         if self.size < 0 or len(self.roots) != self.size.bit_count():
             raise ValueError(f"a log of {self.size} entries has {self.size.bit_count()} perfect subtrees")
 
+    @classmethod
+    def parse(cls, size: int, stored: bytes) -> "Frontier":
+        """The frontier of a log of this size, as it is stored: hash by hash; raises ValueError."""
+        if len(stored) % HASH_BYTES:
+            raise ValueError("a frontier is stored hash by hash")
+        return cls(size, tuple(stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)))
+
+    def stored(self) -> bytes:
+        """As it is stored."""
+        return b"".join(self.roots)
+
     def extended(self, leaves: Iterable[bytes]) -> "Frontier":
         """With these hashes of leaves behind."""
         size, roots = self.size, list(self.roots)

@@ -2,7 +2,8 @@
 
 The text ends with a newline; behind an empty line follows a line for each signature:
 `— <name> <base64(key id ‖ signature)>`. Signatures of unknown keys are passed over, so that keys may change and others
-may sign too. Only Ed25519 (algorithm 0x01) is known here.
+may sign too. Known here are Ed25519 over the text (algorithm 0x01) and the cosignature of a witness (0x04, C2SP
+tlog-cosignature): u64 seconds since 1970 ‖ Ed25519 over "cosignature/v1" ⏎ "time <seconds>" ⏎ text.
 """
 
 import binascii
@@ -15,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
-_ED25519 = b"\x01"
-_KEY_BYTES, _KEY_ID_BYTES = 32, 4
+ED25519 = b"\x01"
+COSIGNATURE = b"\x04"
+_KEY_BYTES, _KEY_ID_BYTES, _TIME_BYTES = 32, 4, 8
+_LATEST_S = 2**63 - 1
 _MARK = "— "
 # More than a checkpoint with a witness for each day of the year; a note is read whole.
 _LONGEST_BYTES = 100_000
@@ -28,23 +31,31 @@ class NoteInvalid(Exception):
 
 
 class VerifierKey(Struct, frozen=True):
-    """Whose signature is believed: a name and the 32 bytes of an Ed25519 public key."""
+    """Whose signature is believed: a name, the 32 bytes of an Ed25519 public key, and what it is used for."""
 
     name: str
     public: bytes
+    algorithm: bytes = ED25519
 
     def __post_init__(self) -> None:
+        if self.algorithm not in (ED25519, COSIGNATURE):
+            raise NoteInvalid("only Ed25519 keys are known")
         if not _is_name(self.name) or len(self.public) != _KEY_BYTES:
             raise NoteInvalid("a key has a name without spaces and plus signs, and 32 bytes")
 
     @property
     def id(self) -> bytes:
         """By which a signature names its key: four bytes."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_KEY_ID_BYTES]
+        return sha256(self.name.encode() + b"\n" + self.algorithm + self.public).digest()[:_KEY_ID_BYTES]
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether it signs what it has seen, and when, instead of what it says itself."""
+        return self.algorithm == COSIGNATURE
 
     def __str__(self) -> str:
         """As people hand it on: `<name>+<key id>+<base64>`."""
-        return f"{self.name}+{self.id.hex()}+{b64encode(_ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{b64encode(self.algorithm + self.public).decode()}"
 
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
@@ -54,9 +65,7 @@ class VerifierKey(Struct, frozen=True):
             raise NoteInvalid("a key is written as name+id+base64")
         name, key_id, key = parts
         raw = _unpacked(key)
-        if raw[:1] != _ED25519:
-            raise NoteInvalid("only Ed25519 keys are known")
-        found = cls(name, raw[1:])
+        found = cls(name, raw[1:], raw[:1])
         if found.id.hex() != key_id:
             raise NoteInvalid("the id is not that of the key")
         return found
@@ -69,6 +78,10 @@ class Signature(Struct, frozen=True):
     key_id: bytes
     signature: bytes
 
+    def __str__(self) -> str:
+        """As it stands under a note: a line, without its end."""
+        return f"{_MARK}{self.name} {b64encode(self.key_id + self.signature).decode()}"
+
 
 class Note(Struct, frozen=True):
     """A text, which ends with a newline, and who signed it."""
@@ -77,8 +90,7 @@ class Note(Struct, frozen=True):
     signatures: tuple[Signature, ...] = ()
 
     def __str__(self) -> str:
-        lines = (f"{_MARK}{one.name} {b64encode(one.key_id + one.signature).decode()}\n" for one in self.signatures)
-        return f"{self.text}\n{''.join(lines)}"
+        return "\n".join((self.text, *map(str, self.signatures), ""))
 
 
 class Signer:
@@ -93,6 +105,20 @@ class Signer:
         _check_text(note.text)
         mine = Signature(self.key.name, self.key.id, self._key.sign(note.text.encode()))
         return Note(note.text, (*note.signatures, mine))
+
+
+class Cosigner:
+    """Who signs what others say, with the time: a name and a private key that signs nothing else."""
+
+    def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.key = VerifierKey(name, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), COSIGNATURE)
+
+    def sign(self, note: Note, at_s: int) -> Note:
+        """The note with one cosignature more, of so many seconds since 1970."""
+        _check_text(note.text)
+        signature = at_s.to_bytes(_TIME_BYTES) + self._key.sign(_cosigned(note.text, at_s))
+        return Note(note.text, (*note.signatures, Signature(self.key.name, self.key.id, signature)))
 
 
 def read_note(content: bytes) -> Note:
@@ -122,14 +148,38 @@ def verify_note(note: Note, known: Iterable[VerifierKey]) -> list[VerifierKey]:
         key = keys.get((one.name, one.key_id))
         if key is None or key in found:
             continue
-        try:
-            Ed25519PublicKey.from_public_bytes(key.public).verify(one.signature, note.text.encode())
-        except InvalidSignature:
-            raise NoteInvalid(f"the signature of {key.name} is wrong") from None
+        _verify(key, one.signature, note.text)
         found.append(key)
     if not found:
         raise NoteInvalid("nobody who is known has signed it")
     return found
+
+
+def signature_of(key: VerifierKey, note: Note) -> Signature | None:
+    """The one by this key, None where there is none; whether it is right, `verify_note` says."""
+    return next((one for one in note.signatures if (one.name, one.key_id) == (key.name, key.id)), None)
+
+
+def cosigned_at_s(signature: Signature) -> int:
+    """When a witness signed, in seconds since 1970: what stands in a cosignature that was verified."""
+    return int.from_bytes(signature.signature[:_TIME_BYTES])
+
+
+def _verify(key: VerifierKey, signature: bytes, text: str) -> None:
+    message = text.encode()
+    if key.is_witness:
+        at_s, signature = int.from_bytes(signature[:_TIME_BYTES]), signature[_TIME_BYTES:]
+        if at_s > _LATEST_S:
+            raise NoteInvalid(f"the time of {key.name} is none")
+        message = _cosigned(text, at_s)
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
+    except InvalidSignature:
+        raise NoteInvalid(f"the signature of {key.name} is wrong") from None
+
+
+def _cosigned(text: str, at_s: int) -> bytes:
+    return f"cosignature/v1\ntime {at_s}\n{text}".encode()
 
 
 def _signature(line: str) -> Signature:

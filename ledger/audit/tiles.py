@@ -6,7 +6,7 @@ many hashes yet.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -63,6 +63,32 @@ def tiles_of(size: int, since: int = 0) -> Iterator[Tile]:
             yield Tile(level, index, min(WIDTH, count - (index << HEIGHT)))
 
 
+def grown(size: int, edges: Mapping[int, bytes], leaves: Sequence[bytes]) -> dict[Tile, bytes]:
+    """The tiles that change when a log of this size grows by these hashes of leaves, with their content.
+
+    `edges` holds the content of the last tile of each level, as far as it is not whole.
+    """
+    changed: dict[Tile, bytes] = {}
+    level, hashes = 0, list(leaves)
+    while hashes:
+        index, width = divmod(size >> HEIGHT * level, WIDTH)
+        edge = edges.get(level, b"")[: width * HASH_BYTES]
+        if len(edge) != width * HASH_BYTES:
+            raise ValueError(f"the last tile of level {level} has {len(edge)} bytes and not {width * HASH_BYTES}")
+        content = edge + b"".join(hashes)
+        pieces = [content[at : at + WIDTH * HASH_BYTES] for at in range(0, len(content), WIDTH * HASH_BYTES)]
+        changed |= {Tile(level, index + at, len(piece) // HASH_BYTES): piece for at, piece in enumerate(pieces)}
+        hashes = [_root(piece) for piece in pieces if len(piece) == WIDTH * HASH_BYTES]
+        level += 1
+    return changed
+
+
+def edges_of(size: int) -> list[Tile]:
+    """The last tile of each level of a log of this size, as far as it is not whole."""
+    widths = ((level, size >> HEIGHT * level) for level in range(_HIGHEST + 1))
+    return [Tile(level, count >> HEIGHT, count % WIDTH) for level, count in widths if count % WIDTH]
+
+
 def nodes_in(read: Callable[[Tile], bytes], size: int) -> NodeAt:
     """Every node of the tree of a log of this size, out of its tiles; raises ValueError for a wrong length."""
 
@@ -78,9 +104,26 @@ def nodes_in(read: Callable[[Tile], bytes], size: int) -> NodeAt:
         if len(content) != tile.width * HASH_BYTES:
             raise ValueError(f"{tile.path} has {len(content)} bytes")
         begin = (first - (place << HEIGHT)) * HASH_BYTES
-        hashes = [content[at : at + HASH_BYTES] for at in range(begin, begin + (HASH_BYTES << height), HASH_BYTES)]
-        while len(hashes) > 1:
-            hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes), 2)]
-        return hashes[0]
+        return _root(content[begin : begin + (HASH_BYTES << height)])
 
     return node_at
+
+
+def tiles_needed(size: int, ask: Callable[[NodeAt], object]) -> list[Tile]:
+    """Out of which tiles of a log of this size a question is answered, to be read in one go before it is asked."""
+    needed: dict[Tile, None] = {}
+
+    def read(tile: Tile) -> bytes:
+        needed[tile] = None
+        return bytes(tile.width * HASH_BYTES)
+
+    ask(nodes_in(read, size))
+    return list(needed)
+
+
+def _root(content: bytes) -> bytes:
+    """What stands above these hashes, which are as many as a power of two."""
+    hashes = [content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)]
+    while len(hashes) > 1:
+        hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes), 2)]
+    return hashes[0]

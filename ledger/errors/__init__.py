@@ -53,6 +53,17 @@ from ledger.errors.accounts import (
     Unbalanced,
     VersionConflict,
 )
+from ledger.errors.approvals import (
+    AdjustmentMisplaced,
+    ApprovalExpired,
+    ApprovalMismatch,
+    ApprovalNotFound,
+    ApprovalNotPending,
+    ApprovalRequired,
+    MakerOnly,
+    PeriodChecksFailed,
+    PersonRequired,
+)
 from ledger.errors.parties import (
     BankUnavailable,
     BankUnknown,
@@ -247,6 +258,7 @@ from ledger.errors.service import (
     BookNotFound,
     InternalError,
     NotCaughtUp,
+    NotSealed,
     Overloaded,
     PositionNotReached,
     ProblemNotFound,

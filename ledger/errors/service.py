@@ -35,6 +35,10 @@ class NotCaughtUp(Unavailable):
     """The view has not reached this position yet."""
 
 
+class NotSealed(Unavailable):
+    """No signed checkpoint holds this position yet."""
+
+
 class Overloaded(Unavailable):
     """Too many requests are waiting."""
 

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from ledger.events.event import Event
 
+CIRCUIT_PREFIX = "circuit/"
+
 
 def circuit_stream(channel: str, method: str) -> str:
-    return f"circuit/{channel}/{method}"
+    return f"{CIRCUIT_PREFIX}{channel}/{method}"
 
 
 class CircuitOpened(Event, frozen=True, omit_defaults=True):

@@ -114,6 +114,51 @@ class ContractSignedTooLate(Event, frozen=True, omit_defaults=True):
     channel_reference: str
 
 
+class ContractUpdateRequested(Event, frozen=True, omit_defaults=True):
+    """The intent to have the agreement that the channel knows by `replaces` charged to another card, or to tell it the
+    payer's `answer` to that. The channel knows the update by `update`, and this step of it by `step`.
+    """
+
+    topic: ClassVar[str] = "contracts.update_requested.v1"
+
+    id: str
+    update: str
+    step: str
+    channel: str
+    replaces: str
+    customer: str
+    method: Method
+    answer: str | None = None
+    return_url: str | None = None
+
+
+class ContractUpdated(Event, frozen=True, omit_defaults=True):
+    """Another card is charged from now on: the `method` of our `update`, under this reference of the channel's.
+
+    Without them the channel has learned of the new card by itself, and names that by `replacement`.
+    """
+
+    topic: ClassVar[str] = "contracts.updated.v1"
+
+    id: str
+    update: str = ""
+    channel_reference: str = ""
+    method: Method | None = None
+    replacement: str = ""
+
+
+class ContractUpdateFailed(Event, frozen=True, omit_defaults=True):
+    """The card stays as it was. `group` is the project's own taxonomy of reasons."""
+
+    topic: ClassVar[str] = "contracts.update_failed.v1"
+
+    id: str
+    update: str
+    group: str
+    channel_code: str = ""
+    message: str = ""
+
+
 class ContractFailed(Event, frozen=True, omit_defaults=True):
     """It was never signed. `group` is the project's own taxonomy of reasons."""
 
@@ -219,6 +264,9 @@ ContractEvent = (
     | ContractAnswerRefused
     | ContractActivated
     | ContractSignedTooLate
+    | ContractUpdateRequested
+    | ContractUpdated
+    | ContractUpdateFailed
     | ContractFailed
     | ContractExpired
     | ContractSuspended

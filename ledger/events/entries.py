@@ -3,12 +3,25 @@
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from ledger.events.event import Event
 from ledger.journal import Posting
 
 
+class Adjusting(msgspec.Struct, frozen=True, gc=False):
+    """Why an entry takes effect in a period that is closed, and the approval by which it may."""
+
+    period: str
+    reason: str
+    approval: str = ""
+
+
 class EntryPosted(Event, frozen=True, omit_defaults=True):
-    """A journal entry that was asked for posting by posting. No `effective_at`: it took effect when recorded."""
+    """A journal entry that was asked for posting by posting. No `effective_at`: it took effect when recorded.
+
+    `carries`: the period whose revenue and expense it carries to retained earnings.
+    """
 
     topic: ClassVar[str] = "entries.posted.v1"
 
@@ -17,6 +30,8 @@ class EntryPosted(Event, frozen=True, omit_defaults=True):
     reference: str | None = None
     description: str | None = None
     metadata: dict[str, str] = {}
+    adjusting: Adjusting | None = None
+    carries: str = ""
 
 
 class ReversalPosted(Event, frozen=True, omit_defaults=True):
@@ -28,6 +43,7 @@ class ReversalPosted(Event, frozen=True, omit_defaults=True):
     postings: tuple[Posting, ...]
     reason: str
     effective_at: datetime | None = None
+    adjusting: Adjusting | None = None
 
 
 class EntryReversed(Event, frozen=True, omit_defaults=True):

@@ -17,6 +17,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who asked for it, with which key, on whose behalf, and what caused it.
 
+    `actor` is an API key's id or a part of the service, `person` whose hands that key is in, where that is known.
     `causation` is the event that set this one in motion, as `<stream>.<version>`, or empty for a request.
     """
 
@@ -25,6 +26,12 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     correlation: str = ""
     causation: str = ""
     reason: str = ""
+    person: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who it was, where two have to be two: the person, or the key where no person is known."""
+        return self.person or self.actor
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):

@@ -121,6 +121,15 @@ class PaymentRiskAssessed(Event, frozen=True, omit_defaults=True):
     flagged: bool = False
 
 
+class PaymentPostponed(Event, frozen=True, omit_defaults=True):
+    """It is not sent yet, `until` this time at the latest, because of something that is under way."""
+
+    topic: ClassVar[str] = "payments.postponed.v1"
+
+    until: datetime
+    because: str
+
+
 class PaymentRouted(Event, frozen=True, omit_defaults=True):
     """Which channel was chosen, and because of what.
 

@@ -16,6 +16,7 @@ from ledger.events.payments import (
     PaymentExpired,
     PaymentFailed,
     PaymentPaidFromWallet,
+    PaymentPostponed,
     PaymentReceiptUnapplied,
     PaymentRejected,
     PaymentRiskAssessed,
@@ -24,6 +25,7 @@ from ledger.events.payments import (
 from ledger.payment import (
     CANCELED,
     CLOSED,
+    CREATED,
     DECLINED,
     EXPIRED,
     FAILED,
@@ -52,13 +54,18 @@ def risk_assessed(payment: Payment, event: PaymentRiskAssessed, recorded: Record
     return replace(payment, risk=event)
 
 
+def postponed(payment: Payment, event: PaymentPostponed, recorded: Recorded) -> Payment:
+    return replace(payment, status=CREATED, action=None, postponed_until=event.until)
+
+
 def routed(payment: Payment, event: PaymentRouted, recorded: Recorded) -> Payment:
     return replace(payment, routing=event)
 
 
 def initiated(payment: Payment, event: PaymentAttemptInitiated, recorded: Recorded) -> Payment:
     attempt = Attempt(event.attempt, event.channel, event.amount, event.currency, authenticate=event.authenticate)
-    return replace(payment, status=PROCESSING, action=None, group=None, attempts=(*payment.attempts, attempt))
+    begun = replace(payment, status=PROCESSING, action=None, group=None, postponed_until=None)
+    return replace(begun, attempts=(*payment.attempts, attempt))
 
 
 def action_required(payment: Payment, event: PaymentActionRequired, recorded: Recorded) -> Payment:
@@ -139,6 +146,7 @@ def _closed(payment: Payment) -> Payment:
 
 EVOLVERS: Evolvers = {
     PaymentRiskAssessed: risk_assessed,
+    PaymentPostponed: postponed,
     PaymentRouted: routed,
     PaymentAttemptInitiated: initiated,
     PaymentActionRequired: action_required,

@@ -16,11 +16,14 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.accounts import Account
+from ledger.audit.leaf import leaf_hashes
+from ledger.audit.merkle import Frontier
 from ledger.events.event import Recorded
 from ledger.store import codec
 from ledger.store.arrays import Bigints, Bytes, Flags, Texts
 from ledger.store.connection import Database
-from ledger.store.recorder import BookDatastore, BookRecorder
+from ledger.store.recorder import BookDatastore, BookRecorder, Head
+from ledger.store.sealed import frontier_of_log
 
 _SELECT_KEYS = "SELECT key, fingerprint, status, position, answer FROM {schema}.idempotency_keys WHERE key = ANY(%b)"
 _SELECT_BALANCES = """
@@ -110,13 +113,17 @@ class StoredKey(msgspec.Struct, frozen=True, gc=False):
 
 
 class Draft(msgspec.Struct):
-    """What a batch has decided so far, as columns: events in order, keys with their answers, what changes beside."""
+    """What a batch has decided so far, as columns: events in order, keys with their answers, what changes beside.
+
+    `entries` is what each event posts, as it is sealed with it.
+    """
 
     streams: list[str] = []
     versions: list[int] = []
     topics: list[str] = []
     states: list[bytes] = []
     metadata: list[bytes] = []
+    entries: list[bytes] = []
     keys: list[StoredKey] = []
     opened: dict[str, Account] = {}
     rules_changed: dict[str, Account] = {}
@@ -130,10 +137,11 @@ class Draft(msgspec.Struct):
 class Appending:
     """One transaction at the end of the log, which nobody else can reach until it is over."""
 
-    def __init__(self, appender: "Appender", cursor: Cursor[TupleRow], position: int, recorded_at: datetime) -> None:
-        self.position = position
+    def __init__(self, appender: "Appender", cursor: Cursor[TupleRow], head: Head) -> None:
+        self.position = head.position
         # Never earlier than what stands before it, so that a time in the log means a position.
-        self.recorded_at = max(datetime.now(UTC), recorded_at)
+        self.recorded_at = max(datetime.now(UTC), head.recorded_at)
+        self._frontier = appender.frontier_at(cursor, head)
         self._appender = appender
         self._connection = cursor.connection
         self._events_begun = self._keys_begun = 0
@@ -200,17 +208,17 @@ class Appending:
         """Send the events and keys that were not sent yet."""
         begun = self._events_begun
         if len(draft.streams) > begun:
+            columns = (
+                draft.streams[begun:],
+                draft.versions[begun:],
+                draft.topics[begun:],
+                draft.states[begun:],
+                draft.metadata[begun:],
+            )
+            leaves = leaf_hashes(self.position + begun, self.recorded_at, columns, draft.entries[begun:])
+            self._frontier = self._frontier.extended(leaves)
             self._appender.recorder.insert_columns(
-                self._connection.cursor(),
-                self.position + begun,
-                self.recorded_at,
-                (
-                    draft.streams[begun:],
-                    draft.versions[begun:],
-                    draft.topics[begun:],
-                    draft.states[begun:],
-                    draft.metadata[begun:],
-                ),
+                self._connection.cursor(), self.position + begun, self.recorded_at, columns, leaves
             )
             self._events_begun = len(draft.streams)
         if keys := draft.keys[self._keys_begun :]:
@@ -264,7 +272,7 @@ class Appending:
         if draft.periods_reopened:
             self._execute(_REOPEN_PERIODS, (Texts(sorted(draft.periods_reopened)),))
         if draft.streams:
-            self._appender.recorder.move_head(self._connection.cursor(), last, self.recorded_at)
+            self._appender.recorder.move_head(self._connection.cursor(), last, self.recorded_at, self._frontier)
         return last
 
     def _update_rules(self, draft: Draft, last: int) -> None:
@@ -347,19 +355,28 @@ class Appender:
         self.accounts: dict[str, Account] = {}
         self.closed_periods: set[str] | None = None
         self._position_remembered = -1
+        # How much of the log the newest signed checkpoint holds, as of the last batch.
+        self.sealed_size = 0
 
     @contextmanager
     def open(self) -> Iterator[Appending]:
         """Lock the head and begin; commits when the block ends well. Raises DatabaseTrouble and LawBroken."""
         with self.recorder.writing() as cursor:
-            position, recorded_at = self.recorder.lock_head(cursor)
-            if position != self._position_remembered or len(self.accounts) > self.MOST_ACCOUNTS_REMEMBERED:
+            head = self.recorder.lock_head(cursor)
+            if head.position != self._position_remembered or len(self.accounts) > self.MOST_ACCOUNTS_REMEMBERED:
                 self.forget()
-            appending = Appending(self, cursor, position, recorded_at)
+            self.sealed_size = head.sealed_size
+            appending = Appending(self, cursor, head)
             # Statements are sent without waiting for what becomes of them, which is told when the pipeline ends.
             with cursor.connection.pipeline():
                 yield appending
             appending.check()
+
+    def frontier_at(self, cursor: Cursor[TupleRow], head: Head) -> Frontier:
+        """The tree of hashes at the head; reckoned from the log where the head does not say it yet."""
+        if head.frontier is None:
+            return frontier_of_log(cursor, self.book, head.position)
+        return Frontier.parse(head.position, head.frontier)
 
     def remember(self, position: int) -> None:
         """What is remembered is the state at this position, which was committed."""

@@ -116,6 +116,12 @@ def create_book(connection: Connection, name: str) -> None:
         connection.execute("INSERT INTO ledger_control.books (name) VALUES (%s)", (name,))
 
 
+def create_tables(connection: Connection, schema: str) -> None:
+    """Make a schema with the tables of a book, and the rights on them, that is nobody's book; in the open transaction."""
+    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    _apply(connection, schema, "book")
+
+
 def list_books(connection: Connection) -> list[str]:
     """The names of all books, in order; none before the first migration."""
     if not _exists(connection, "ledger_control.books"):

@@ -43,6 +43,19 @@ WITH RECURSIVE halving (low, high) AS (
 )
 SELECT low FROM halving WHERE low = high
 """
+_ALL_BEFORE: LiteralString = """
+WITH RECURSIVE halving (number, moment, low, high) AS (
+    SELECT asked.number, asked.moment, 0::bigint, h.position
+      FROM {schema}.log_head AS h, unnest(%s::timestamptz[]) WITH ORDINALITY AS asked (moment, number)
+    UNION ALL
+    SELECT number, moment,
+           CASE WHEN e.recorded_at < moment THEN e.notification_id ELSE low END,
+           CASE WHEN e.recorded_at < moment THEN high ELSE e.notification_id - 1 END
+      FROM halving JOIN {schema}.events AS e ON e.notification_id = (low + high + 1) / 2
+     WHERE low < high
+)
+SELECT low FROM halving WHERE low = high ORDER BY number
+"""
 
 
 async def position_before(connection: AsyncConnection[Any], book: str, moment: datetime) -> int:
@@ -53,6 +66,15 @@ async def position_before(connection: AsyncConnection[Any], book: str, moment: d
         raise AssertionError(f"the log of {book} cannot be searched: its head is lost, or it has a hole")
     position: int = row[0]
     return position
+
+
+async def positions_before(connection: AsyncConnection[Any], book: str, moments: Sequence[datetime]) -> list[int]:
+    """The last position that was recorded before each of these moments; 0 where there is none."""
+    cursor = await connection.execute(in_book(_ALL_BEFORE, book), (list(moments),))
+    found = [position for (position,) in await cursor.fetchall()]
+    if len(found) != len(moments):
+        raise AssertionError(f"the log of {book} cannot be searched: its head is lost, or it has a hole")
+    return found
 
 
 async def events_at(connection: AsyncConnection[Any], book: str, positions: Sequence[int]) -> list[Recorded]:

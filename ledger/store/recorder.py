@@ -14,7 +14,7 @@ What differs from the library, and why:
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
@@ -22,6 +22,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
+from ledger.audit.merkle import Frontier
 from ledger.store.arrays import Bigints, Bytes, Texts, register
 from ledger.store.connection import Database
 from ledger.store.schema import schema_of
@@ -35,15 +36,32 @@ _CONNECTION_PATIENCE_S = 0.5
 # A book that nobody writes to gives its connection back.
 _REST_AFTER_S = 10.0
 
-_LOCK_HEAD = "SELECT position, recorded_at FROM {schema}.log_head FOR UPDATE"
-_MOVE_HEAD = "UPDATE {schema}.log_head SET position = %s, recorded_at = %s RETURNING pg_notify({channel}, '')"
+_LOCK_HEAD = """
+SELECT position, recorded_at, frontier, (SELECT coalesce(max(size), 0) FROM {schema}.checkpoints)
+  FROM {schema}.log_head FOR UPDATE
+"""
+_MOVE_HEAD = """
+UPDATE {schema}.log_head SET position = %b, recorded_at = %b, frontier = %b RETURNING pg_notify({channel}, '')
+"""
 _INSERT_EVENTS = """
 INSERT INTO {schema}.events
-      (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata)
-SELECT e.originator_id, e.originator_version, e.topic, e.state, %b + e.ordinality, %b, e.metadata
-  FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[])
-       WITH ORDINALITY AS e (originator_id, originator_version, topic, state, metadata, ordinality)
+      (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata, leaf)
+SELECT e.originator_id, e.originator_version, e.topic, e.state, %b + e.ordinality, %b, e.metadata, e.leaf
+  FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[])
+       WITH ORDINALITY AS e (originator_id, originator_version, topic, state, metadata, leaf, ordinality)
 """
+
+
+class Head(NamedTuple):
+    """Where the log ends, and since when; `frontier` is the tree of hashes over it, None where nobody reckoned it yet.
+
+    `sealed_size` is how much of it the newest signed checkpoint holds.
+    """
+
+    position: int
+    recorded_at: datetime
+    frontier: bytes | None
+    sealed_size: int
 
 
 class BookDatastore(PostgresDatastore):
@@ -104,15 +122,14 @@ class BookRecorder(PostgresApplicationRecorder):
         with self.datastore.get_connection() as connection, connection.transaction():
             yield connection.cursor(row_factory=tuple_row)
 
-    def lock_head(self, cursor: Cursor[Any]) -> tuple[int, datetime]:
+    def lock_head(self, cursor: Cursor[Any]) -> Head:
         """Wait for the log to be ours; all that a decision needs is read after this, in statements of its own."""
         # Locking and reading in one statement would read what was there before the wait.
-        head = (
-            cursor.connection.cursor(row_factory=tuple_row).execute(self._lock_head_statement, prepare=True).fetchone()
-        )
+        reading = cursor.connection.cursor(row_factory=tuple_row, binary=True)
+        head = reading.execute(self._lock_head_statement, prepare=True).fetchone()
         if head is None:
             raise AssertionError(f"{self.datastore.schema}.log_head has lost its row")
-        return head
+        return Head(*head)
 
     def answers(self) -> bool:
         """Whether the database can be reached and speaks."""
@@ -129,8 +146,12 @@ class BookRecorder(PostgresApplicationRecorder):
         after_position: int,
         recorded_at: datetime,
         columns: tuple[list[str], list[int], list[str], list[bytes], list[bytes]],
+        leaves: Sequence[bytes | None] = (),
     ) -> None:
-        """Insert events as columns (streams, versions, topics, states, metadata) at the next positions."""
+        """Insert events as columns (streams, versions, topics, states, metadata) at the next positions.
+
+        `leaves` are their hashes in the tree; without them the sealer reckons them.
+        """
         streams, versions, topics, states, metadata = columns
         cursor.execute(
             self._insert_columns_statement,
@@ -142,21 +163,30 @@ class BookRecorder(PostgresApplicationRecorder):
                 Texts(topics),
                 Bytes(states),
                 Bytes(metadata),
+                Bytes(leaves or [None] * len(streams)),
             ),
             prepare=True,
         )
 
-    def move_head(self, cursor: Cursor[Any], position: int, recorded_at: datetime) -> None:
-        """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth."""
-        cursor.execute(self._move_head_statement, (position, recorded_at), prepare=True)
+    def move_head(
+        self, cursor: Cursor[Any], position: int, recorded_at: datetime, frontier: Frontier | None = None
+    ) -> None:
+        """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth.
+
+        `frontier` is the tree of hashes with all of the log; None leaves it to the next writer to reckon.
+        """
+        if frontier is not None and frontier.size != position:
+            raise AssertionError(f"the tree of hashes has {frontier.size} leaves, the log ends at {position}")
+        roots = None if frontier is None else frontier.stored()
+        cursor.execute(self._move_head_statement, (position, recorded_at, roots), prepare=True)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: the events alone, at the next positions, in a transaction of their own; no retry."""
         if not stored_events:
             return []
         with self.writing() as cursor:
-            position, last_recorded_at = self.lock_head(cursor)
-            recorded_at = max(datetime.now(UTC), last_recorded_at)
+            head = self.lock_head(cursor)
+            position, recorded_at = head.position, max(datetime.now(UTC), head.recorded_at)
             self._insert_stored_events(
                 cursor, stored_events, after_position=position, recorded_at=recorded_at, **kwargs
             )

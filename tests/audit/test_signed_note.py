@@ -4,10 +4,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ledger.audit.checkpoint import Checkpoint
 from ledger.audit.merkle import EMPTY_ROOT, leaf_hash
-from ledger.audit.signed_note import Note, NoteInvalid, Signer, VerifierKey, read_note, verify_note
+from ledger.audit.signed_note import (
+    Cosigner,
+    Note,
+    NoteInvalid,
+    Signer,
+    VerifierKey,
+    cosigned_at_s,
+    read_note,
+    signature_of,
+    verify_note,
+)
 
 # From the documentation of golang.org/x/mod/sumdb/note.
 PUBLISHED_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -17,12 +28,41 @@ PUBLISHED = (
     "\n"
     "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
+# A checkpoint of a log of certificates, with what four public witnesses signed on 23 May 2026, and keys of theirs.
+WITNESSED = """\
+arche2025h1.staging.ct.transparency.dev
+1432088532
+U7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=
+
+— arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75MdhL1bfTW9g8Ei59RA2\
+3oHP7Ry1k3ZFWwQ=
+— transparency.dev/DEV:witness-little-garden 2AQqhwAAAABqEiEgzgFIqqhbUoDwjMWE6UP8nd8/KYTzwZ2rhIgcqoXHAwVkjZr4AscylP3v7s\
+EodkRAErumC2q44vdgJY096st5BQ==
+— witness1.smartit.nu/witness1 pIyCDwAAAABqEiEghIp82KWebrw7/oHQwlTAm3g2RKS4+eebl8eO0WH+/iEcxZ75W3u5hNI7TOQtmJbqmNWVuE\
+0tgh0XwzdZsDsUAQ==
+— remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWf\
+Bw==
+— witness.stagemole.eu Z/euoAAAAABqEiEgw0i+7g2ENfDAWHmtRzCfKTHSDwYDJA2NmKeGi9Y8FtEyOUvVr+AJmIY/2TUFucgKi7lI7cUiOvKFYe\
+/TmN9DAg==
+"""
+WITNESSED_LOG = "arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f"
+WITNESSES = [
+    "transparency.dev/DEV:witness-little-garden+d8042a87+BCtusOxINQNUTN5Oj8HObRkh2yHf/MwYaGX4CPdiVEPM",
+    "witness1.smartit.nu/witness1+a48c820f+BPSFWg9G6KPiO7QPryYO5Xq4oYJJ+kAvLKLSimDhoxMO",
+    "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+    "witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv",
+]
+WITNESSED_AT_S = 1_779_573_024
 ROOT = leaf_hash(b"")
 TEXT = str(Checkpoint("ledger.example/shop", 7, ROOT))
 
 
 def signer(name: str, seed: int) -> Signer:
     return Signer(name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
+
+
+def cosigner(name: str, seed: int) -> Cosigner:
+    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
 
 
 def test_the_published_note_is_verified_by_the_published_key() -> None:
@@ -59,6 +99,43 @@ def test_a_signature_under_another_name_is_another_key_s() -> None:
     renamed = str(ours.sign(Note(TEXT))).replace("— ours ", "— others ")
     with pytest.raises(NoteInvalid, match="nobody who is known"):
         verify_note(read_note(renamed.encode()), [ours.key, signer("others", 1).key])
+
+
+def test_what_public_witnesses_signed_is_verified_by_their_published_keys() -> None:
+    keys = [VerifierKey.parse(text) for text in [WITNESSED_LOG, *WITNESSES]]
+    assert [str(key) for key in keys] == [WITNESSED_LOG, *WITNESSES]
+    assert [key.is_witness for key in keys] == [False, True, True, True, True]
+    note = read_note(WITNESSED.encode())
+    assert verify_note(note, keys) == keys
+    for key in keys[1:]:
+        signature = signature_of(key, note)
+        assert signature is not None
+        assert cosigned_at_s(signature) == WITNESSED_AT_S
+
+
+def test_a_cosignature_is_of_the_text_and_of_the_time() -> None:
+    witness = cosigner("witness", 1)
+    note = witness.sign(Note(TEXT), 1_700_000_000)
+    assert verify_note(note, [witness.key]) == [witness.key]
+    (line,) = note.signatures
+    assert cosigned_at_s(line) == 1_700_000_000
+    for other in (
+        Note(TEXT.replace("7", "8"), note.signatures),
+        Note(TEXT, (structs.replace(line, signature=(1_700_000_001).to_bytes(8) + line.signature[8:]),)),
+        Note(TEXT, (structs.replace(line, signature=(2**64 - 1).to_bytes(8) + line.signature[8:]),)),
+        Note(TEXT, (structs.replace(line, signature=line.signature[8:]),)),
+        Note(TEXT, (structs.replace(line, signature=line.signature[:8]),)),
+    ):
+        with pytest.raises(NoteInvalid, match="of witness is"):
+            verify_note(other, [witness.key])
+
+
+def test_a_key_that_cosigns_and_one_that_signs_are_two_although_they_are_one() -> None:
+    log, witness = signer("one", 1), cosigner("one", 1)
+    assert log.key.public == witness.key.public
+    assert log.key.id != witness.key.id
+    with pytest.raises(NoteInvalid, match="nobody who is known"):
+        verify_note(witness.sign(Note(TEXT), 1), [log.key])
 
 
 @pytest.mark.parametrize(

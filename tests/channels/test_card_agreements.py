@@ -148,3 +148,60 @@ def test_a_contract_may_be_signed_on_a_page_or_not_at_all(simulator: SimulatorPr
     assert isinstance(
         ask(simulator, SignContract("sig_d", "con_d", "ann", "card", {"sign": "declined"})), ContractDeclined
     )
+
+
+# --- another card for a contract --------------------------------------------------------------------------------------
+
+
+def replaced(simulator: SimulatorProcess, name: str, **how: str) -> tuple[SignContract, object]:
+    """An agreement `agr_<name>` is signed, and another card asked for: the errand, and what was answered to it."""
+    signed = ask(simulator, SignContract(f"sig_{name}", f"con_{name}", "ann", "card", {"sign": "at_once"}))
+    assert isinstance(signed, ContractSigned)
+    asked = SignContract(f"upd_{name}", f"upd_{name}", "ann", "card", how, replaces=signed.channel_reference)
+    return asked, ask(simulator, asked)
+
+
+def test_another_card_is_agreed_to_by_a_code_and_the_agreement_goes_on(simulator: SimulatorProcess) -> None:
+    asked, waits = replaced(simulator, "new_r")
+    assert isinstance(waits, ActionRequired)
+    assert ask(simulator, QueryContract("upd_new_r")) == waits
+    wrong = ask(simulator, structs.replace(asked, sign_id="upd_new_r2", answer="0"))
+    assert isinstance(wrong, ContractDeclined)
+    agreed = ask(simulator, structs.replace(asked, sign_id="upd_new_r3", answer="123456"))
+    assert isinstance(agreed, ContractSigned)
+    assert agreed.channel_reference == asked.replaces
+    charge = structs.replace(a_charge("new_r", "tok_new"), contract=agreed.channel_reference)
+    assert isinstance(ask(simulator, charge), Charged)
+
+
+def test_another_card_may_be_refused_or_asked_for_on_a_page_by_its_token(simulator: SimulatorProcess) -> None:
+    assert isinstance(replaced(simulator, "new_d", token="tok_declined")[1], ContractDeclined)
+    assert isinstance(replaced(simulator, "new_o", token="tok_at_once")[1], ContractSigned)
+    page = replaced(simulator, "new_p", token="tok_redirect")[1]
+    assert isinstance(page, ActionRequired)
+    assert page.url is not None
+    assert simulator.payer_does(page.url, "approve") == 200
+    assert isinstance(ask(simulator, QueryContract("upd_new_p")), ContractSigned)
+
+
+def test_no_card_is_replaced_where_the_agreement_is_over(simulator: SimulatorProcess) -> None:
+    asked, _ = replaced(simulator, "new_e")
+    simulator.control("contracts/con_new_e/end")
+    late = ask(simulator, structs.replace(asked, sign_id="upd_e2", answer="123456"))
+    again = ask(simulator, structs.replace(asked, sign_id="upd_e3", contract_id="upd_e3"))
+    for verdict in (late, again):
+        assert isinstance(verdict, ContractDeclined)
+        assert verdict.reason == "mandate_ended"
+    unknown = ask(simulator, structs.replace(asked, sign_id="upd_e4", contract_id="upd_e4", replaces="co_none"))
+    assert isinstance(unknown, ContractDeclined)
+    assert unknown.reason == "integration"
+
+
+def test_a_card_that_the_bank_replaces_is_told_of_each_time(calling: SimulatorProcess, receiver: Receiver) -> None:
+    signed = ask(calling, SignContract("sig_b", "con_b", "ann", "card", {"sign": "at_once"}))
+    assert isinstance(signed, ContractSigned)
+    for _ in range(2):
+        calling.control("contracts/con_b/replace_card")
+    told_of = [each.verdict for each in told(calling, receiver, 3) if isinstance(each.verdict, ContractSigned)]
+    assert len({verdict.replacement for verdict in told_of}) == 3
+    assert {verdict.channel_reference for verdict in told_of} == {signed.channel_reference}

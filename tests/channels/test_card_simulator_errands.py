@@ -68,6 +68,7 @@ INCREMENT = IncrementCharge("inc_7-1", "pay_7-1", "ch_9", 400, "EUR")
 EXTEND = ExtendCharge("ext_7-1", "pay_7-1", "ch_9", 400, "EUR")
 PAYOUT = SendPayout("po_7", 400, "EUR", {"account": "DE00"})
 SIGN = SignContract("sig_7-1", "con_7", "ann", "card", {"phone": "+4930123456"})
+REPLACE = SignContract("upd_7-1", "upd_7-1", "ann", "card", {"token": "tok_new"}, replaces="co_7")
 ANSWER = SignContract("sig_7-2", "con_7", "ann", "card", answer="123456")
 END = TerminateContract("end_7-1", "con_7", "co_7")
 HELD = {"status": "authorized", "fee": None, "capture_before": "2026-04-05T01:59:59Z"}
@@ -105,6 +106,9 @@ SMS_ASKED = ActionRequired("ch_9", "sms_code", None, {"tries_left": "3"}, BEFORE
 CHANGED = Changed("ca_1", 400, "EUR", AT)
 PAID = PaidOut("pa_1", 400, "EUR", 25, AT)
 SIGNED = ContractSigned("co_7", AT)
+REPLACED = ContractSigned("co_7", AT, "rep_1")
+NO = {"code": "do_not_honor"}
+NOT_SIGNED = ContractDeclined("generic_decline", "do_not_honor", "")
 ENDED = ContractEnded("user", AT)
 DISPUTED = DisputeMoved("dp_1", "ch_9", "dispute", "opened", 1250, "EUR", 1500, "fraudulent", BEFORE, AT)
 WRONG_CODE = {"decline": {"code": "incorrect_code", "message": "Wrong."}}
@@ -231,6 +235,9 @@ TABLE: list[tuple[str, ChannelRequest, int, dict[str, object], Verdict]] = [
     ),
     ("signed", SIGN, 200, contract_body(), SIGNED),
     ("signed by a code", ANSWER, 200, contract_body(), SIGNED),
+    ("another card is taken", REPLACE, 200, contract_body(id="upd_7-1"), SIGNED),
+    ("another card is not", REPLACE, 200, contract_body(id="upd_7-1", status="declined", decline=NO), NOT_SIGNED),
+    ("asked: replaced by the channel", QueryContract("con_7"), 200, contract_body(replacement="rep_1"), REPLACED),
     (
         "not signed: a code is asked for",
         SIGN,
@@ -312,6 +319,11 @@ class TestErrands(TranslatorConformance):
             ("paid out", payout_body(), CallbackNotice("evt_1", "payout", "po_7", PAID)),
             ("signed", contract_body(), CallbackNotice("evt_1", "contract", "con_7", SIGNED)),
             (
+                "a card is replaced",
+                contract_body(replacement="rep_1"),
+                CallbackNotice("evt_1", "contract", "con_7", REPLACED),
+            ),
+            (
                 "ended",
                 contract_body(status="ended", ended_by="user"),
                 CallbackNotice("evt_1", "contract", "con_7", ENDED),
@@ -359,11 +371,14 @@ def test_what_a_charge_does_not_ask_for_is_not_written() -> None:
 
 def test_contracts_and_payouts_are_written_like_this() -> None:
     written = [
-        (CHANNEL.to_wire(each).path, json.loads(CHANNEL.to_wire(each).body)) for each in (SIGN, ANSWER, END, PAYOUT)
+        (CHANNEL.to_wire(each).path, json.loads(CHANNEL.to_wire(each).body))
+        for each in (SIGN, REPLACE, ANSWER, END, PAYOUT)
     ]
+    update = {"id": "upd_7-1", "signing": "upd_7-1", "customer": "ann", "method": "card", "replaces": "co_7"}
     signing = {"id": "con_7", "signing": "sig_7-1", "customer": "ann", "method": "card"}
     assert written == [
         ("/contracts", signing | {"details": {"phone": "+4930123456"}}),
+        ("/contracts", update | {"details": {"token": "tok_new"}}),
         ("/contracts/con_7/confirm", {"id": "sig_7-2", "answer": "123456"}),
         ("/contracts/con_7/end", {"id": "end_7-1", "reference": "co_7"}),
         ("/payouts", {"id": "po_7", "amount": 400, "currency": "EUR", "destination": {"account": "DE00"}}),

@@ -32,8 +32,10 @@ Balances = dict[str, int]
 _Shape = TypeVar("_Shape")
 
 
-def caller(administrator: bool = False, actor: str = "key_tests") -> Envelope:
-    return Envelope("key", b"fingerprint", actor, administrator=administrator)
+def caller(
+    administrator: bool = False, actor: str = "key_tests", person: str = "", key: str = "key", may_wait: bool = False
+) -> Envelope:
+    return Envelope(key, b"fingerprint", actor, administrator=administrator, person=person, may_wait=may_wait)
 
 
 class Story:
@@ -44,6 +46,9 @@ class Story:
         self.books = Books(self.accounts, set(), 0, NOON)
         self.log: list[Recorded] = []
         self.actor = "key_tests"
+        self.person = ""
+        self.may_wait = False
+        self._asked = 0
 
     def given(self, *happenings: Happening) -> Self:
         for happening in happenings:
@@ -56,10 +61,19 @@ class Story:
                     self.record(stream, event)
         return self
 
-    def by(self, actor: str) -> Self:
-        """From here on somebody else asks."""
-        self.actor = actor
+    def by(self, actor: str, person: str = "") -> Self:
+        """From here on somebody else asks: with this key, which is in these hands."""
+        self.actor, self.person = actor, person
         return self
+
+    def patiently(self) -> Self:
+        """From here on who asks can be told that a second person has to agree."""
+        self.may_wait = True
+        return self
+
+    def _envelope(self, administrator: bool) -> Envelope:
+        self._asked += 1
+        return caller(administrator, self.actor, self.person, f"key-{self._asked}", self.may_wait)
 
     def when(self, command: Command, administrator: bool = False) -> "Outcome":
         """Decide the command; the books stay as they are if it is refused, and take its events if it is not."""
@@ -72,9 +86,10 @@ class Story:
     def carry_out(self, command: Command, administrator: bool = False) -> Decision:
         """Decide and record, as the handler does it; raises the refusal, with nothing recorded."""
         books, mark, length = self.books, self.books.mark(), len(self.log)
+        envelope = self._envelope(administrator)
         while True:
             try:
-                decision = DECIDERS[type(command)].decide(books, command, caller(administrator, self.actor))
+                decision = DECIDERS[type(command)].decide(books, command, envelope)
                 for stream, event in decision.events:
                     self.record(stream, event)
             except NotLoaded as missing:
@@ -91,14 +106,15 @@ class Story:
     def record(self, stream: str, event: Event) -> Recorded:
         """Take one event into the books, as the handler does it."""
         self._know(stream)
+        metadata = Metadata(self.actor, person=self.person)
         while True:
             try:
-                position = self.books.record(stream, event, Metadata(self.actor), b"{}")
+                position = self.books.record(stream, event, metadata, b"{}")
             except NotLoaded as missing:
                 self._load(missing)
             else:
                 version = 1 + sum(recorded.stream == stream for recorded in self.log)
-                recorded = Recorded(stream, version, position, self.books.now, event, Metadata(self.actor))
+                recorded = Recorded(stream, version, position, self.books.now, event, metadata)
                 self.log.append(recorded)
                 return recorded
 
@@ -119,6 +135,8 @@ class Story:
         if missing.end_of is not None:
             stream = self.stream(missing.end_of)
             self.books.load_latest({missing.end_of: stream[-1] if stream else None})
+        if missing.behind is not None:
+            self.books.load_tail(missing.behind, [])  # All of it stands in the draft.
 
     # --- what the books say
 

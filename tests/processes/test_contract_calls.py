@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from commands.channels.simulator.conduct import CODE
+from commands.contract_updates import UpdateContractMethod
 from commands.contracts import ConfirmContract, CreateContract, TerminateContract
 from commands.envelope import Command
 from commands.payments import CreatePayment
@@ -59,6 +60,25 @@ def test_a_signing_whose_answer_is_lost_is_found_out_about(house: House, fault: 
         # The code never came there: it may be told again.
         house.pen.do(ConfirmContract(name, CODE))
     becomes(house, name, "active")
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_new_card_whose_answer_is_lost_is_found_out_about(house: House, fault: str) -> None:
+    house.start_worker()
+    name = drafted(house)
+    becomes(house, name, "pending_user")
+    house.pen.do(ConfirmContract(name, CODE))
+    becomes(house, name, "active")
+    misbehave(house, "sign", fault)
+    house.pen.do(UpdateContractMethod(name, Method("card", "tok_new")))
+    until(lambda: True if contract(house, name).awaits_payer else None)
+    misbehave(house, "sign", fault)
+    house.pen.do(ConfirmContract(name, CODE))
+    until(lambda: True if not contract(house, name).awaits_channel else None)
+    if contract(house, name).awaits_payer:
+        # The code never came there: it may be told again.
+        house.pen.do(ConfirmContract(name, CODE))
+    assert becomes(house, name, "active").method.token == "tok_new"
 
 
 @pytest.mark.parametrize("fault", LOST)

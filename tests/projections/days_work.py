@@ -97,7 +97,9 @@ class DaysWork:
             return None
         if draw < 0.8 and self._moments:
             return self._random.choice(self._moments)
-        ago = self._random.choice((timedelta(microseconds=700), timedelta(milliseconds=40), timedelta(days=3)))
+        # From another month, too: what is reported by month is restated.
+        ages = (timedelta(microseconds=700), timedelta(milliseconds=40), timedelta(days=3), timedelta(days=45))
+        ago = self._random.choice(ages)
         moment = datetime.now(UTC) - ago
         self._moments.append(moment)
         return moment

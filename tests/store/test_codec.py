@@ -73,7 +73,7 @@ def test_a_topic_is_never_imported(database: Database, book: str, monkeypatch: p
 
     recorder = BookRecorder(BookDatastore(database, book))
     with recorder.writing() as cursor:
-        position, at = recorder.lock_head(cursor)
+        position, at, *_ = recorder.lock_head(cursor)
         topics = ["os:system", "antigravity:fly"]
         recorder.insert_columns(cursor, position, at, (["s", "t"], [1, 1], topics, [b"{}"] * 2, [b'{"actor":"x"}'] * 2))
         recorder.move_head(cursor, position + 2, at)
@@ -132,7 +132,7 @@ def test_an_old_row_in_the_log_reads_as_todays_event_and_stays_as_it_is(database
     state = b'{"from":"a","to":"b","money":{"amount":9007199254740993,"currency":"EUR"},"reference":"old"}'
     recorder = BookRecorder(BookDatastore(database, book))
     with recorder.writing() as cursor:
-        position, at = recorder.lock_head(cursor)
+        position, at, *_ = recorder.lock_head(cursor)
         columns = (["ent_old"], [1], ["transfers.moved.v1"], [state], [b'{"actor":"x","key":"k"}'])
         recorder.insert_columns(cursor, position, at, columns)
         recorder.move_head(cursor, position + 1, at)

@@ -172,7 +172,7 @@ def test_a_writer_waits_for_the_head_and_reads_after_the_wait(database: Database
     first, second = a_recorder(database, book), a_recorder(database, book)
     got: list[Sequence[int] | None] = []
     with first.writing() as cursor:
-        position, recorded_at = first.lock_head(cursor)
+        position, recorded_at, *_ = first.lock_head(cursor)
         waiting = threading.Thread(target=lambda: got.append(second.insert_events(events_of("second", 1))))
         waiting.start()
         waiting.join(timeout=0.2)

@@ -25,7 +25,9 @@ Charge.authenticate: three_ds, unless the token names another action. Charge.con
 payer if that contract is signed, else declined `revocation_of_authorization` (mandate_ended).
 
 SignContract: sms_code, the code is 123456 (a wrong one: ContractDeclined retryable, twice). Its details {"sign":
-"redirect"} send to the payer's page, {"sign": "at_once"} is signed at once, {"sign": "declined"} never.
+"redirect"} send to the payer's page, {"sign": "at_once"} is signed at once, {"sign": "declined"} never; tokens that
+say so do the same: tok_redirect, tok_at_once, tok_declined. With `replaces` it is asked for a new card under an
+agreement that is signed already, which goes on by its own reference.
 SendPayout: any destination is paid; its key "simulate" may hold a decline code (agreements.PAYOUT_DECLINES), `returned`
 (paid, and sent back a second later), or a word such as late, timeout_after, timeout_before; so may its token, tok_late.
 
@@ -35,6 +37,7 @@ Control, no signature, JSON, at the root for all channels; ids are ours, callbac
   POST /control/charges/{attempt id}/succeed                       the late success, also after a decline or an expiry
   POST /control/charges/{attempt id}/capture_before                {"at": "2026-11-21T12:00:00Z"}
   POST /control/contracts/{contract id}/approve | refuse | end     `end`: by the user
+  POST /control/contracts/{contract id}/replace_card               by the payer's bank, with no word of ours
   POST /control/refunds/{refund id}/return                         RefundReturned
   POST /control/payouts/{payout id}/return                         PayoutReturned
   POST /control/disputes    DisputeMoved: {"charge": attempt id, "stage", "status", "amount"?, "fee"?, "reason"?,

@@ -14,6 +14,8 @@ from commands.policies.channels import ChannelTerms
 from ledger.money import LARGEST
 
 _SIGNING_MS = 15 * 60_000
+_REVOKED = "revocation_of_authorization"
+_TOKENS = {"tok_redirect": "redirect", "tok_at_once": "at_once", "tok_declined": "declined"}
 NO_MONEY = "XXX"  # ISO 4217: of contracts, which move none
 PAYOUT_DECLINES: dict[str, str] = {
     "account_invalid": "There is no such account.",
@@ -38,7 +40,13 @@ def sign(store: Store, order: SignContract, now_ms: int) -> Operation:
     if contract is not None:
         return contract
     new = structs.replace(_step("contract", order.contract_id, order, now_ms), status="action_required")
-    match order.details.get("sign", "sms"):
+    if order.replaces is not None:
+        agreement = store.by_reference(order.replaces)
+        if agreement is None or agreement.kind != "contract":
+            raise Refused(422, "contract_not_found", "There is no such contract.")
+        if agreement.status != "signed":
+            return declined(store, new, _REVOKED, now_ms)
+    match order.details.get("sign") or _TOKENS.get(order.details.get("token", ""), "sms"):
         case "at_once":
             return signed(store, new, now_ms)
         case "declined":
@@ -50,6 +58,11 @@ def sign(store: Store, order: SignContract, now_ms: int) -> Operation:
 
 
 def signed(store: Store, contract: Operation, now_ms: int) -> Operation:
+    asked = contract.request
+    if isinstance(asked, SignContract) and asked.replaces is not None:
+        agreement = store.by_reference(asked.replaces)
+        if agreement is None or agreement.status != "signed":
+            return declined(store, contract, _REVOKED, now_ms)  # It has ended while the payer was asked.
     return store.tell(
         structs.replace(contract, status="signed", decided_ms=now_ms, next_ms=None, wrong_code=False), now_ms
     )
@@ -69,6 +82,15 @@ def ended(store: Store, contract: Operation, by: Literal["merchant", "user", "ch
         return contract
     over = structs.replace(contract, status="ended", ended_by=by, decided_ms=now_ms, next_ms=None)
     return store.tell(over, now_ms)
+
+
+def replaced(store: Store, contract: Operation, now_ms: int) -> Operation:
+    """The payer's bank has given him another card, and the schemes have told the channel. Raises Refused."""
+    if contract.status != "signed":
+        raise Refused(422, "contract_not_found", f"The contract is {contract.status}.")
+    number = int(contract.replacement.rpartition("-")[2] or 0) + 1
+    name = f"{reference_of('contract', contract.id)}-{number}"
+    return store.tell(structs.replace(contract, replacement=name, decided_ms=now_ms), now_ms)
 
 
 def _answered(store: Store, contract: Operation, answer: str, now_ms: int) -> Operation:

@@ -90,14 +90,15 @@ class Simulator:
         return await self._by_payer(request, "charge")
 
     async def _contract_by_payer(self, request: Request) -> Response:
-        if request.path_params["word"] != "end":
+        change = {"end": Books.end_contract, "replace_card": Books.replace_card}.get(request.path_params["word"])
+        if change is None:
             return await self._by_payer(request, "contract")
         try:
             desk = await self._who_knows("contract", request.path_params["id"])
-            over = await desk.keeper.do(Books.end_contract, request.path_params["id"], now_ms())
+            moved = await desk.keeper.do(change, request.path_params["id"], now_ms())
         except Refused as refused:
             return plain(refused)
-        return _moved(desk, over)
+        return _moved(desk, moved)
 
     async def _by_payer(self, request: Request, kind: Literal["charge", "contract"]) -> Response:
         our_id, word = request.path_params["id"], _WORDS.get(request.path_params["word"])

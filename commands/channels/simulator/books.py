@@ -205,6 +205,14 @@ class Books:
                 raise Refused(404, "not_found", "There is no such contract.")
             return agreements.ended(self._store, contract, "user", now_ms)
 
+    def replace_card(self, contract_id: str, now_ms: int) -> Operation:
+        """By the payer's bank. Raises Refused."""
+        with self._store.transaction():
+            contract = self._store.get("contract", contract_id)
+            if contract is None:
+                raise Refused(404, "not_found", "There is no such contract.")
+            return agreements.replaced(self._store, contract, now_ms)
+
     def send_back(self, kind: Literal["refund", "payout"], our_id: str, now_ms: int) -> Operation:
         """A bank sends the money of a refund or a payout back. Raises Refused."""
         with self._store.transaction():

@@ -119,6 +119,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     tries_left: int = 3
     wrong_code: bool = False
     ended_by: Literal["merchant", "user", "channel"] | None = None
+    replacement: str = ""
     dispute: DisputeWords | None = None
     transfers: tuple[CoinTransfer, ...] = ()
     told: int = 0

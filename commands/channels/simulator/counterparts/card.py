@@ -88,6 +88,7 @@ class _Contract(Struct, frozen=True, forbid_unknown_fields=True):
     method: _Text
     details: _Words = {}
     return_url: str | None = None
+    replaces: _Id | None = None
 
 
 class _Answered(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,8 +154,8 @@ class Card:
                 return SendPayout(paid.id, paid.amount, paid.currency, dict(paid.destination))
             case "POST", "contracts":
                 new = _decoded(wire.body, _Contract)
-                how = dict(new.details)
-                return SignContract(new.signing, new.id, new.customer, new.method, how, None, new.return_url)
+                who, how = (new.signing, new.id, new.customer, new.method), dict(new.details)
+                return SignContract(*who, how, None, new.return_url, new.replaces)
             case "POST", "contracts", contract_id, "confirm":
                 said = _decoded(wire.body, _Answered)
                 return SignContract(said.id, contract_id, "", "", {}, said.answer)
@@ -231,6 +232,10 @@ class Card:
             shown["action"] = self._action(one)
         if one.ended_by is not None:
             shown["ended_by"] = one.ended_by
+        if one.replacement:
+            shown["replacement"] = one.replacement
+        if one.status == "signed" and isinstance(one.request, SignContract) and one.request.replaces:
+            shown["reference"] = one.request.replaces  # The agreement goes on, with another card.
         return shown
 
     def _action(self, one: Operation) -> dict[str, Any]:

@@ -1,0 +1,202 @@
+"""Sealed: the log as bytes with their hashes, its tiles and its signed checkpoints, as they are stored.
+
+Synchronous readers serve the command line and the sealer; those that end in `_async` serve answers.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection, Connection, Cursor
+from psycopg.rows import TupleRow
+
+from ledger.audit.leaf import StoredEvent, leaf_of, sealed_entry
+from ledger.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from ledger.audit.tiles import Tile
+from ledger.store import codec
+from ledger.store.connection import in_book
+
+PAGE = 5_000
+
+_EVENTS: LiteralString = """
+SELECT notification_id, originator_id, originator_version, topic, recorded_at, metadata, state, leaf
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s
+ ORDER BY notification_id
+ LIMIT %s
+"""
+_LEAVES: LiteralString = """
+SELECT notification_id, leaf
+  FROM {schema}.events
+ WHERE notification_id > %s AND notification_id <= %s
+ ORDER BY notification_id
+"""
+_TILES: LiteralString = """
+SELECT wanted.level, wanted.index, t.hashes
+  FROM unnest(%s::smallint[], %s::bigint[]) AS wanted (level, index)
+  JOIN {schema}.tiles AS t ON t.level = wanted.level AND t.index = wanted.index
+"""
+_CHECKPOINT: LiteralString = """
+SELECT c.size, c.note, c.keys, c.signed_at, array(SELECT s.line FROM {schema}.cosignatures AS s
+                                           WHERE s.size = c.size ORDER BY s.name)
+  FROM {schema}.checkpoints AS c
+"""
+_NEWEST: LiteralString = _CHECKPOINT + " ORDER BY c.size DESC LIMIT 1"
+_COVERING: LiteralString = _CHECKPOINT + " WHERE c.size >= %s ORDER BY c.size LIMIT 1"
+_AT: LiteralString = _CHECKPOINT + " WHERE c.size = %s"
+
+
+class SealedEvent(msgspec.Struct, frozen=True):
+    """A row of the log, and the hash of its leaf that is stored beside it, None where it was written before the tree."""
+
+    event: StoredEvent
+    leaf: bytes | None
+
+    @property
+    def reckoned(self) -> bytes:
+        """The hash of the leaf as it follows from the row."""
+        return leaf_hash(leaf_of(self.event))
+
+
+class SignedCheckpoint(msgspec.Struct, frozen=True):
+    """A checkpoint of `size` entries: the signed note as it was stored, and what witnesses added to it.
+
+    `keys` are the public ones of ours that signed it, written as C2SP signed-note does.
+    """
+
+    size: int
+    note: bytes
+    keys: tuple[str, ...]
+    signed_at: datetime
+    cosignatures: tuple[str, ...] = ()
+
+    def __bytes__(self) -> bytes:
+        """The note with all signatures."""
+        return self.note + "".join(f"{line}\n" for line in self.cosignatures).encode()
+
+
+# --- the log
+
+
+def stored_events(
+    connection: Connection[Any], book: str, *, after: int = 0, until: int, page: int = PAGE
+) -> Iterator[list[SealedEvent]]:
+    """The events behind the position `after` up to and with `until`, in pages. Raises AssertionError for a hole."""
+    while after < until:
+        rows = connection.execute(in_book(_EVENTS, book), (after, until, page), binary=True).fetchall()
+        if not rows or rows[0][0] != after + 1 or rows[-1][0] != after + len(rows):
+            raise AssertionError(f"{book}: a hole in the log behind position {after}")
+        yield [_sealed(row) for row in rows]
+        after = rows[-1][0]
+
+
+def leaves(connection: Connection[Any] | Cursor[TupleRow], book: str, *, after: int, until: int) -> list[bytes]:
+    """The hashes of the leaves behind a position, up to and with another; those that are not stored are reckoned."""
+    rows = connection.execute(in_book(_LEAVES, book), (after, until), binary=True).fetchall()
+    found = _whole(book, rows, after, until)
+    if None in found:
+        rows = connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True).fetchall()
+        return [_sealed(row).reckoned for row in rows]
+    return [leaf for leaf in found if leaf is not None]
+
+
+async def leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> list[bytes]:
+    """The same."""
+    cursor = await connection.execute(in_book(_LEAVES, book), (after, until), binary=True)
+    found = _whole(book, await cursor.fetchall(), after, until)
+    if None in found:
+        cursor = await connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True)
+        return [_sealed(row).reckoned for row in await cursor.fetchall()]
+    return [leaf for leaf in found if leaf is not None]
+
+
+def _whole(book: str, rows: list[TupleRow], after: int, until: int) -> list[bytes | None]:
+    if len(rows) != until - after:
+        raise AssertionError(f"{book}: a hole in the log between {after} and {until}")
+    return [leaf if leaf is None else bytes(leaf) for _, leaf in rows]
+
+
+def frontier_of_log(connection: Connection[Any] | Cursor[TupleRow], book: str, position: int) -> Frontier:
+    """The tree of hashes over the log up to a position, from the log itself."""
+    frontier = Frontier()
+    while frontier.size < position:
+        until = min(frontier.size + PAGE, position)
+        frontier = frontier.extended(leaves(connection, book, after=frontier.size, until=until))
+    return frontier
+
+
+async def stored_event_async(connection: AsyncConnection[Any], book: str, position: int) -> StoredEvent:
+    """The event at this position, which is in the log."""
+    row = await (await connection.execute(in_book(_EVENTS, book), (position - 1, position, 1), binary=True)).fetchone()
+    if row is None:
+        raise AssertionError(f"{book}: there is no event at {position}")
+    return _sealed(row).event
+
+
+def _sealed(row: TupleRow) -> SealedEvent:
+    position, stream, version, topic, recorded_at, metadata, state, leaf = row
+    state = bytes(state)
+    entry = sealed_entry(codec.decode(topic, state), recorded_at)
+    event = StoredEvent(position, stream, version, topic, recorded_at, bytes(metadata), state, entry)
+    return SealedEvent(event, None if leaf is None else bytes(leaf))
+
+
+# --- tiles
+
+
+def tiles(connection: Connection[Any] | Cursor[TupleRow], book: str, wanted: list[Tile]) -> dict[Tile, bytes]:
+    """The content of these tiles, each cut to its width; those that are not stored so far are left out."""
+    return _cut(wanted, connection.execute(in_book(_TILES, book), _places(wanted), binary=True).fetchall())
+
+
+async def tiles_async(connection: AsyncConnection[Any], book: str, wanted: list[Tile]) -> dict[Tile, bytes]:
+    """The same."""
+    cursor = await connection.execute(in_book(_TILES, book), _places(wanted), binary=True)
+    return _cut(wanted, await cursor.fetchall())
+
+
+def _places(wanted: list[Tile]) -> tuple[list[int], list[int]]:
+    return [tile.level for tile in wanted], [tile.index for tile in wanted]
+
+
+def _cut(wanted: list[Tile], rows: list[TupleRow]) -> dict[Tile, bytes]:
+    stored = {(level, index): bytes(hashes) for level, index, hashes in rows}
+    found: dict[Tile, bytes] = {}
+    for tile in wanted:
+        content = stored.get((tile.level, tile.index), b"")[: tile.width * HASH_BYTES]
+        if len(content) == tile.width * HASH_BYTES:
+            found[tile] = content
+    return found
+
+
+# --- checkpoints
+
+
+def newest_checkpoint(connection: Connection[Any], book: str) -> SignedCheckpoint | None:
+    """The checkpoint of the largest size; None before the first."""
+    return _checkpoint(connection.execute(in_book(_NEWEST, book), binary=True).fetchone())
+
+
+async def newest_checkpoint_async(connection: AsyncConnection[Any], book: str) -> SignedCheckpoint | None:
+    """The same."""
+    return _checkpoint(await (await connection.execute(in_book(_NEWEST, book), binary=True)).fetchone())
+
+
+async def checkpoint_covering_async(
+    connection: AsyncConnection[Any], book: str, size: int
+) -> SignedCheckpoint | None:
+    """The smallest checkpoint that holds the first `size` events; None where none does yet."""
+    return _checkpoint(await (await connection.execute(in_book(_COVERING, book), (size,), binary=True)).fetchone())
+
+
+async def checkpoint_at_async(connection: AsyncConnection[Any], book: str, size: int) -> SignedCheckpoint | None:
+    """The checkpoint of exactly this size; None where there is none."""
+    return _checkpoint(await (await connection.execute(in_book(_AT, book), (size,), binary=True)).fetchone())
+
+
+def _checkpoint(row: TupleRow | None) -> SignedCheckpoint | None:
+    if row is None:
+        return None
+    size, note, keys, signed_at, lines = row
+    return SignedCheckpoint(size, bytes(note), tuple(keys), signed_at, tuple(lines))

@@ -1,0 +1,49 @@
+-- The log under seal: a tree of hashes over it (RFC 6962), in tiles, and the signed checkpoints that tell its root.
+
+-- The hash of the event as a leaf of the tree; null for what was written before there was one.
+ALTER TABLE events ADD COLUMN leaf bytea;
+
+-- The roots of the perfect subtrees over the whole log, largest first; null until a writer has reckoned them.
+ALTER TABLE log_head ADD COLUMN frontier bytea;
+
+-- C2SP tlog-tiles: up to 256 hashes of 32 bytes. A whole one never changes; the last of each level grows.
+CREATE TABLE tiles (
+    level  smallint NOT NULL,
+    index  bigint   NOT NULL,
+    hashes bytea    NOT NULL,
+    CONSTRAINT tiles_pkey PRIMARY KEY (level, index),
+    CONSTRAINT tiles_level CHECK (level BETWEEN 0 AND 7),
+    CONSTRAINT tiles_index CHECK (index >= 0),
+    CONSTRAINT tiles_hashes CHECK (length(hashes) >= 32 AND length(hashes) <= 8192 AND length(hashes) % 32 = 0)
+) WITH (fillfactor = 100);
+
+-- C2SP tlog-checkpoint in a signed note, and the public keys of ours that signed it.
+CREATE TABLE checkpoints (
+    size      bigint      NOT NULL,
+    note      bytea       NOT NULL,
+    keys      text[]      NOT NULL,
+    signed_at timestamptz NOT NULL,
+    CONSTRAINT checkpoints_pkey PRIMARY KEY (size),
+    CONSTRAINT checkpoints_size CHECK (size >= 0)
+);
+
+-- What witnesses signed under a checkpoint: a line of the note for each.
+CREATE TABLE cosignatures (
+    size        bigint           NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    line        text             NOT NULL,
+    received_at timestamptz      NOT NULL,
+    CONSTRAINT cosignatures_pkey PRIMARY KEY (size, name),
+    CONSTRAINT cosignatures_checkpoint FOREIGN KEY (size) REFERENCES checkpoints (size)
+);
+
+-- One row: how far the tiles reach, and the tree there. Whoever seals locks it: one at a time, and another may be ready to go on.
+CREATE TABLE sealer (
+    one      boolean NOT NULL DEFAULT true,
+    size     bigint  NOT NULL DEFAULT 0,
+    frontier bytea   NOT NULL DEFAULT '',
+    CONSTRAINT sealer_pkey PRIMARY KEY (one),
+    CONSTRAINT sealer_is_one_row CHECK (one)
+) WITH (fillfactor = 10);
+
+INSERT INTO sealer DEFAULT VALUES;

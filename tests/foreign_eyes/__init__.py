@@ -1,0 +1,1 @@
+"""Foreign eyes: programs that others wrote read our books, and agree or refuse."""
