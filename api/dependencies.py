@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -30,7 +31,7 @@ from api.telemetry import correlation_id
 from api.transport import BODY, BODY_RULE, DEFAULT_RULE, BodyRule
 from api.wiring import NOTHING_BEHIND, World
 from commands.envelope import Answer, Command, Envelope, Part
-from ledger.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing, Unauthenticated
+from ledger.errors import FieldInvalid, IdempotencyKeyInvalid, IdempotencyKeyMissing, Unauthenticated
 from ledger.ids import new_id
 from projections.freshness import KnownAt, position_known_at
 
@@ -194,6 +195,12 @@ def understood(model: type[Asked], body: Any) -> Asked:
         raise RequestValidationError(
             [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)], body=body
         ) from None
+
+
+def check_range(since: datetime | None, until: datetime | None) -> None:
+    """Raises FieldInvalid for what ends before it begins: an empty list would hide the mistake."""
+    if since is not None and until is not None and until < since:
+        raise FieldInvalid("It ends before it begins.", pointer="/query/to")
 
 
 Calling = Annotated[Caller, Depends(_caller)]

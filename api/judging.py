@@ -30,9 +30,10 @@ async def confirmation_of(caller: Caller, payment: str, answer: str | None) -> C
         return replace(command, proof=risk.codes.proof_of(payment, answer))
     async with caller.world.reading() as connection:
         found = fold(await read.stream(connection, caller.book, payment)) if payment.startswith(PAYMENT) else None
-    if found is None or found.status != CREATED:
-        return command
-    return replace(command, risk=await risk.signals(caller.book, payment, found.created))
+        if found is None or found.status != CREATED:
+            return command
+        created = await caller.world.vault.opened_value(connection, caller.book, found.created)
+    return replace(command, risk=await risk.signals(caller.book, payment, created))
 
 
 async def hand_over_code(caller: Caller, answer: Response) -> None:

@@ -177,6 +177,7 @@ TITLES: Mapping[str, str] = {
     "payment_method_unknown": "所指明的支付工具不是该客户的有效支付工具。",
     "payment_method_in_use": "仍有未终止的协议通过该支付工具扣款。",
     "customer_has_funds": "该客户的钱包中还有余额。",
+    "customer_has_open_matters": "客户仍有资金被持有、欠款、在途，或有事项尚未了结。",
     "customer_has_contracts": "该客户还有未终止的协议或支付工具。",
     "payout_not_found": "此账簿中没有该笔出款。",
     "payout_state_invalid": "该笔出款的当前状态不允许此操作。",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ from ledger.events.risk import RULES_STREAM, list_stream
 from ledger.payment import REQUIRES_ACTION
 from ledger.payment_state import fold
 from ledger.store import positions, read
+from ledger.store.vault import Vault
 from projections import risk_signals
 from projections.freshness import Freshness, seen_by
 from projections.risk_signals import Moment
@@ -90,8 +92,8 @@ class _Present:
 class RiskControl:
     """One for a process and its event loop."""
 
-    def __init__(self, pool: AsyncConnectionPool, freshness: Freshness, pepper: bytes) -> None:
-        self._pool, self._freshness = pool, freshness
+    def __init__(self, pool: AsyncConnectionPool, freshness: Freshness, pepper: bytes, vault: Vault) -> None:
+        self._pool, self._freshness, self._vault = pool, freshness, vault
         # book -> its rules, and until when on the loop's clock they are taken for the ones of now
         self._known_rules: dict[str, tuple[RuleSet, float]] = {}
         self._present: dict[str, _Present] = {}
@@ -126,7 +128,7 @@ class RiskControl:
 
     async def signals_for(self, book: str, order: Order, rules: RuleSet) -> RiskSignals:
         """What these rules ask about such a payment."""
-        question = question_of(rules, order)
+        question = question_of(rules, order).marked(partial(self._vault.mark, book))
         if not question.asked:
             return RiskSignals()
         patience_s = rules.policy.patience_ms / 1_000
@@ -171,6 +173,7 @@ class RiskControl:
             created = found.created
             stream = customer_stream(created.customer) if created.customer else ""
             customer = await read.event(connection, book, stream, 1) if stream else None
+            # In its seal, where there is one: whoever sends the code opens it.
             recipient = recipient_of(created.client, _metadata(customer))
             code = OneTimeCode(payment, recipient, self.codes.code_for(payment), found.challenge.expires_at)
             await put_into_outbox(connection, book, code)

@@ -15,6 +15,7 @@ from ledger.events.customers import customer_stream
 from ledger.events.event import Recorded
 from ledger.events.payments import PaymentCreated, PaymentRiskAssessed
 from ledger.store import positions, read
+from ledger.store.vault import Vault
 from projections.moments import just_after
 from projections.risk_signals import Moment, payments_between
 
@@ -62,6 +63,7 @@ async def back_test(
     since: datetime,
     until: datetime | None,
     *,
+    vault: Vault,
     after: int = 0,
     limit: int = MOST_AT_ONCE,
 ) -> BacktestReport:
@@ -69,7 +71,7 @@ async def back_test(
     first = max(after, await positions.position_before(connection, book, since))
     end = just_after(until) if until is not None else just_after(datetime.now(UTC))
     last = await positions.position_before(connection, book, end)
-    judgements, next_position = await judged_again(connection, book, rules, first, last, limit)
+    judgements, next_position = await judged_again(connection, book, rules, first, last, limit, vault)
     by_decision: dict[str, list[JudgedAgain]] = {decision: [] for decision in DECISIONS}
     for one in judgements:
         told = JudgedAgain(one.created.id, one.then.decision, one.now.score, one.now.reasons)
@@ -85,11 +87,17 @@ async def back_test(
 
 
 async def judged_again(
-    connection: AsyncConnection[Any], book: str, rules: RuleSet, first: int, last: int, limit: int = MOST_AT_ONCE
+    connection: AsyncConnection[Any],
+    book: str,
+    rules: RuleSet,
+    first: int,
+    last: int,
+    limit: int = MOST_AT_ONCE,
+    vault: Vault | None = None,
 ) -> tuple[list[Judgement], int | None]:
     """Judge payments again that were created behind one position and not behind another, and say where to go on.
 
-    Those that never were judged are left out.
+    Those that never were judged are left out. Without a vault the rules do not see what the payer was and had.
     """
     found = await payments_between(connection, book, first, last, limit + 1)
     more, found = len(found) > limit, found[:limit]
@@ -99,7 +107,9 @@ async def judged_again(
         case = _case(histories[payment])
         if case is not None:
             created, recorded, assessed = case
-            now = await _judged_again(connection, book, rules, *case)
+            if vault is not None:
+                created = await vault.opened_value(connection, book, created)
+            now = await _judged_again(connection, book, rules, created, recorded, assessed)
             judgements.append(Judgement(created, recorded.position, assessed, now))
     return judgements, found[-1][1] if more else None
 

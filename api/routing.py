@@ -5,7 +5,7 @@ the address are checked in this order, and only then is the body read.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access_log import Sensitive, observed
+from api.access_log import PRINCIPAL, Sensitive, observed
 from api.answers import JSON, POSITION, SEALED, Answers, shown
 from api.dependencies import CALLER, Caller, Rules, admit
 from api.gated_route import GatedRoute
 from api.problems import EVERY_READ, EVERY_WRITE, may_refuse
+from commands.guarding import ApprovalPending
 from ledger.errors import (
     BadRequest,
     FieldInvalid,
@@ -32,6 +33,7 @@ from ledger.errors import (
     InternalError,
     JsonMalformed,
     PanNotAllowed,
+    PersonRequired,
     Refusal,
     RouteNotFound,
     ScopeMissing,
@@ -41,11 +43,20 @@ from ledger.errors import (
     UnknownField,
     UnknownParameter,
 )
+from ledger.tokens import holds_tokens
 
 SECURITY_SCHEME = "api_key"
 # Longer than any statement may take: who waits so long waits for a database that hangs.
 _LONGEST_READ_S = 8.0
 _IN_BODIES = (JsonMalformed, TextForbiddenCharacter, FieldMissing, FieldType, FieldInvalid, UnknownField, PanNotAllowed)
+_PENDING: dict[str, Any] = {
+    "position": 17,
+    "approval_id": "apr_4c9f1f0f6a1b27c3d8e4f5a6b7c8d9e0",
+    "status": "pending",
+    "kind": "entries.post",
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "expires_at": "2026-11-28T10:20:30.123456Z",
+}
 _FROM_ANYBODY = (HeadersTooLarge, InternalError)
 _OF_KEYS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused)
 
@@ -78,8 +89,8 @@ class GuardedRoute(GatedRoute):
 
         async def answered(request: Request) -> Response:
             if request.method == "GET":
-                return await _in_time(handle(request))
-            return _stamped(request, await handle(request))
+                return await _in_time(_opened(request, handle(request)))
+            return _stamped(request, await _opened(request, handle(request)))
 
         async def guarded(request: Request) -> Response:
             if (sensitive := self.rules.sensitive) is not None:
@@ -94,7 +105,7 @@ class GuardedRoute(GatedRoute):
         request.scope[CALLER] = await admit(request, self.rules)
         if request.scope["query_string"]:
             raise UnknownParameter("There are no query parameters at this address.", pointer="/query")
-        return _stamped(request, await self.endpoint(request))
+        return _stamped(request, await _opened(request, self.endpoint(request)))
 
 
 class Router:
@@ -134,13 +145,17 @@ class Router:
         scope: str | None,
         status: int = 201,
         may_be_late: bool = False,
+        needs_two: bool = False,
         refuses: Iterable[type[Refusal]] = (),
         rules: Rules | None = None,
         body: type[BaseModel] | None = None,
         method: str = "POST",
         **described: Any,
     ) -> Callable[[Endpoint], Endpoint]:
-        """Declare what answers to POST, or to PUT or DELETE, with an Idempotency-Key."""
+        """Declare what answers to POST, or to PUT or DELETE, with an Idempotency-Key.
+
+        `needs_two`: there is what a second person has to agree to first.
+        """
         rules = rules or Rules(scope, takes_key=True, key_is_optional=method != "POST")
         every = [kind for kind in EVERY_WRITE if scope or kind not in (Unauthenticated, ScopeMissing)]
         kinds = [
@@ -148,21 +163,27 @@ class Router:
             *_IN_BODIES,
             *(_OF_KEYS if rules.takes_key else ()),
             *((IdempotencyInProgress,) if may_be_late else ()),
+            *((PersonRequired,) if needs_two else ()),
             UnknownParameter,
             RouteNotFound,
             *refuses,
         ]
-        responses = shown(_kinds_of(answers), example, status=status, writes=True) | may_refuse(*kinds)
+        kinds_ = _kinds_of(answers)
+        responses = shown(kinds_, example, status=status, writes=True) | may_refuse(*kinds)
         if may_be_late:
             responses |= shown(_kinds_of(answers), example, status=202, writes=True)
             responses[202]["description"] = "The outcome is still to come: it is asked for until it is known."
+        if needs_two:
+            responses |= shown((ApprovalPending,), _PENDING, status=202, writes=True)
+            responses[202]["description"] = "Nothing was carried out: somebody else has to agree to exactly this."
+            kinds_ = (*kinds_, ApprovalPending)
         if rules.may_rehearse:
             responses |= shown(_kinds_of(answers), example, status=200)
             responses[200]["description"] = "What a dry run would have answered; nothing is stored."
         if body is not None:  # A thin route: FastAPI does not see it.
             reference = {"$ref": f"#/components/schemas/{body.__name__}"}
             described["openapi_extra"] = {"requestBody": {"required": True, "content": {JSON: {"schema": reference}}}}
-        return self._declare(method, path, rules, _kinds_of(answers), body, responses, status, described)
+        return self._declare(method, path, rules, kinds_, body, responses, status, described)
 
     def _declare(
         self,
@@ -224,6 +245,16 @@ async def _in_time(reading: Coroutine[Any, Any, Response]) -> Response:
     task.cancel()
     task.add_done_callback(lambda late: late.cancelled() or late.exception())
     raise Unavailable("The database does not answer.")
+
+
+async def _opened(request: Request, answering: Awaitable[Response]) -> Response:
+    """The answer with the personal values in it as they were told to us; what is streamed sees to that itself."""
+    response = await answering
+    body = getattr(response, "body", b"")
+    if holds_tokens(body) and (principal := request.scope.get(PRINCIPAL)) is not None:
+        response.body = await request.scope["app"].state.world.unsealed(principal.book, bytes(body))
+        response.headers["content-length"] = str(len(response.body))
+    return response
 
 
 def _kinds_of(answers: type[msgspec.Struct] | Answers) -> Answers:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from commands.processes.messengers import Kind
+from commands.witnesses import Witness, parse_witnesses
 
 
 def _named(*names: str) -> AliasChoices:
@@ -14,12 +15,15 @@ def _named(*names: str) -> AliasChoices:
 
 
 class Settings(BaseSettings):
-    """One attribute per variable; secrets do not show themselves when printed."""
+    """One attribute per variable; an empty one counts as not set. Secrets do not show themselves when printed."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True)
+    # Whoever writes LEDGER_PORT= into a file of variables has not set it.
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True, env_ignore_empty=True
+    )
 
     database_url: SecretStr | None = Field(default=None, validation_alias=_named("DATABASE_URL"))
-    """A PostgreSQL of version 15 to 18; the embedded one of the state directory when it is empty or not set."""
+    """A PostgreSQL of version 15 to 18; the embedded one of the state directory when it is not set."""
     state: Path = Field(default=Path(".ledger"), validation_alias=_named("LEDGER_STATE"))
     """The folder of everything that outlives the process: the embedded database, the pepper, channel secrets."""
     host: str = Field(default="127.0.0.1", validation_alias=_named("LEDGER_HOST"))
@@ -48,6 +52,24 @@ class Settings(BaseSettings):
         default="ledger.local", pattern=r"^[A-Za-z0-9._-]{1,100}$", validation_alias=_named("LEDGER_LOG_NAME")
     )
     """Under which name checkpoints of the logs are signed, with the book's behind it: a host name of yours."""
+
+    witnesses: str = Field(default="", validation_alias=_named("LEDGER_WITNESSES"))
+    """Who cosigns the checkpoints: `URL VKEY` of each, separated by commas, the key as the witness printed it.
+
+    A witness has to know the keys of the logs (`GET /v1/audit/checkpoint` tells them), and is worth the more the less
+    we have to say where it runs. What it signs is shown with the checkpoint.
+    """
+
+    @field_validator("witnesses")
+    @classmethod
+    def _are_witnesses(cls, text: str) -> str:
+        parse_witnesses(text)
+        return text
+
+    @property
+    def witness_list(self) -> list[Witness]:
+        """Those of `witnesses` one by one."""
+        return parse_witnesses(self.witnesses)
 
     @property
     def log_keys_folder(self) -> Path:

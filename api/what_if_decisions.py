@@ -4,9 +4,8 @@ Each is made where it was made, with what was known there; what would have follo
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import msgspec
 from psycopg import Connection, sql

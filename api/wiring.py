@@ -33,6 +33,8 @@ from ledger.errors import NotCaughtUp, Unavailable
 from ledger.store import read
 from ledger.store.append import Appender
 from ledger.store.connection import Database
+from ledger.store.vault import Vault
+from ledger.tokens import holds_tokens
 from projections.freshness import LOG, Checkpoint, Freshness, checkpoints
 from projections.register import BY_NAME
 
@@ -42,6 +44,8 @@ _PATIENCE_S = 1.9
 _PATIENCE_WITH_VIEWS_S = 0.5
 # A batch takes the time that its size asks for.
 _SLOWEST_PARTS_PER_S = 2_000
+# Each has a connection of its own and takes a good part of a processor.
+_EXPORTS_AT_ONCE = 2
 NOTHING_BEHIND = (LOG,)
 """What is read from the log and the balances, which are never behind."""
 _UNKNOWN = "There was no answer in time. Whether it was carried out is known to the Idempotency-Key: send it again."
@@ -59,8 +63,11 @@ class World:
         webhook_networks: Iterable[str] = (),
     ) -> None:
         self.channels = channels
+        self.database = database
+        self.exports = asyncio.Semaphore(_EXPORTS_AT_ONCE)
         self.pepper = pepper
         self.seal = AnswerSeal(pepper)
+        self.vault = Vault(pepper)
         self.header_seal = HeaderSeal(pepper)
         self.webhook_addresses = AddressRule(webhook_networks)
         self.metrics = Metrics()
@@ -72,8 +79,8 @@ class World:
         self.log_watch = LogWatch(self.pool)
         self.keys = KeyRing(self.pool, pepper)
         self.access_log = AccessLog(self.pool)
-        self.risk = RiskControl(self.pool, self.freshness, pepper)
-        self.writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS), self._deliver)
+        self.risk = RiskControl(self.pool, self.freshness, pepper, self.vault)
+        self.writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS, self.vault), self._deliver)
         self.acknowledged: defaultdict[str, int] = defaultdict(int)
         """The last position that this process told a caller of, by book: what its readers expect to see."""
         self._loop = asyncio.get_running_loop()
@@ -149,6 +156,13 @@ class World:
         async with self.pool.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
+
+    async def unsealed(self, book: str, body: bytes) -> bytes:
+        """What is told to somebody, with the personal values in it opened, or said to be erased."""
+        if not holds_tokens(body):
+            return body
+        async with self.reading() as connection:
+            return await self.vault.opened(connection, book, body)
 
     async def see(self, book: str, views: Sequence[str], min_position: int | None) -> None:
         """Wait until these views have reached what the caller asks for; raises NotCaughtUp after a second.

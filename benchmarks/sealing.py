@@ -1,7 +1,10 @@
 """Sealing: what the tree of hashes costs who appends, by the same batches with it and without, in turn."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+
+from psycopg import Cursor
 
 from benchmarks.batch_writer import BatchWriter
 from benchmarks.bench import UNIFORM, Bench
@@ -10,6 +13,7 @@ from benchmarks.mix import Pattern
 from benchmarks.processes import child
 from benchmarks.service import working
 from commands import books
+from ledger.audit.merkle import Frontier
 from ledger.store import append
 from ledger.store.connection import Database, in_book
 from ledger.store.recorder import BookRecorder
@@ -19,13 +23,21 @@ class UnsealedWriter(BatchWriter):
     """Appends as if there were no tree: for comparison, in a process of its own."""
 
     def __init__(self, database: Database, book: str, pattern: Pattern, seed: int) -> None:
-        books.sealed_entry = lambda event, recorded_at: b""
-        append.leaf_hashes = lambda after, recorded_at, columns, entries: []
-        append.Appender.frontier_at = lambda self, cursor, head: _NoTree()  # type: ignore[method-assign, return-value, assignment]
+        for room, name, nothing in (
+            (books, "sealed_entry", lambda event, recorded_at: b""),
+            (append, "leaf_hashes", lambda after_position, recorded_at, columns, entries: []),
+            (append.Appender, "frontier_at", lambda self, cursor, head: _NoTree()),
+        ):
+            getattr(room, name)  # It is there, and this is what does the work.
+            setattr(room, name, nothing)
         move_head = BookRecorder.move_head
-        BookRecorder.move_head = (  # type: ignore[method-assign]
-            lambda self, cursor, position, recorded_at, frontier=None: move_head(self, cursor, position, recorded_at)
-        )
+
+        def move_head_without(
+            self: BookRecorder, cursor: Cursor[Any], position: int, recorded_at: datetime, tree: Frontier | None = None
+        ) -> None:
+            move_head(self, cursor, position, recorded_at)
+
+        BookRecorder.move_head = move_head_without  # type: ignore[method-assign, assignment]
         with database.owner() as connection:
             # Whoever seals finds nothing to lock.
             connection.execute(in_book("DELETE FROM {schema}.sealer", book))

@@ -5,6 +5,7 @@ nothing is recorded, and the approval waits on until it expires.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -71,14 +72,14 @@ class ApprovalReceipt(Receipt):
     digest: str = ""
     maker: str = ""
     checker: str | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: dict[str, Any] | None = None
 
 
 class ApprovalPreview(Receipt):
     """What would be posted now, netted by account, and what would be answered."""
 
     postings: tuple[Posting, ...] = ()
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: dict[str, Any] | None = None
 
 
 Deciders = dict[type[Command], Decider]
@@ -133,6 +134,12 @@ def _decided(
     command = guard.thawed(requested.command)
     if isinstance(command, ClosePeriod):
         command = replace(command, evidence=evidence)
+    needs = deciders[guard.command].needs(command)
+    # The handler could not know of them: a stream that nobody reads is taken for a new one when it is written to.
+    for stream in needs.streams:
+        books.recorded(stream)
+    for stream in needs.latest:
+        books.latest(stream)
     # What takes an administrator takes two.
     both = requested.administrator and envelope.administrator
     return deciders[guard.command].decide(books, command, replace(envelope, administrator=both, approval=requested.id))
@@ -178,7 +185,7 @@ def _pending(books: Books, name: str) -> Approval:
 
 
 def _receipt(
-    approval: Approval, status: str, checker: str | None, result: msgspec.Raw = msgspec.Raw(b"null")
+    approval: Approval, status: str, checker: str | None, result: dict[str, Any] | None = None
 ) -> ApprovalReceipt:
     requested = approval.requested
     return ApprovalReceipt(
@@ -192,10 +199,11 @@ def _receipt(
     )
 
 
-def _told(receipt: Told, position: int | None) -> msgspec.Raw:
+def _told(receipt: Told, position: int | None) -> dict[str, Any]:
     if receipt.position is None:
         receipt.position = position
-    return msgspec.Raw(msgspec.json.encode(receipt))
+    told: dict[str, Any] = msgspec.to_builtins(receipt)
+    return told
 
 
 def _needs(command: GiveApproval | RejectApproval | CancelApproval | PreviewApproval) -> Needs:

@@ -7,7 +7,7 @@ which is harmless, because a decider is pure.
 
 from collections.abc import Callable, KeysView
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,14 +16,20 @@ from ledger.audit.leaf import sealed_entry
 from ledger.errors import AccountUnknown, CurrencyMismatch, Unavailable
 from ledger.events.accounts import AccountClosed, AccountFrozen, AccountLimitsChanged, AccountOpened, AccountUnfrozen
 from ledger.events.approvals import ApprovalPolicyChanged
+from ledger.events.customers import CustomerErased
 from ledger.events.entries import EntryPosted
 from ledger.events.event import Event, Metadata, Recorded
 from ledger.events.holds import HoldPlaced
 from ledger.events.periods import PeriodClosed, PeriodReopened
 from ledger.events.transfers import TransferPosted
+from ledger.personal import PERSONAL, personal_values, sealed, subject_of, with_marks
 from ledger.posting_rules import movements_for
 from ledger.store import codec
 from ledger.store.append import Draft
+from ledger.store.vault import Keeper
+from ledger.tokens import masked, subjects_in
+
+Value = TypeVar("Value")
 
 _NOBODY = Metadata("")
 
@@ -39,10 +45,11 @@ class NotLoaded(Exception):
         reference: str | None = None,
         end_of: str | None = None,
         behind: int | None = None,
+        subject: str | None = None,
     ) -> None:
-        super().__init__(account or stream or reference or end_of or behind)
+        super().__init__(account or stream or reference or end_of or behind or subject)
         self.account, self.stream, self.reference, self.end_of = account, stream, reference, end_of
-        self.behind = behind
+        self.behind, self.subject = behind, subject
 
 
 class Standing(msgspec.Struct):
@@ -62,8 +69,12 @@ class Books:
         position: int,
         now: datetime,
         standing: Standing | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.now = now
+        self.keeper = keeper
+        # Personal values that this decision has sealed, and their tokens: its answer is kept with these.
+        self.tokens: dict[str, str] = {}
         self.standing = standing or Standing()
         self.draft = Draft()
         self.position = position
@@ -139,6 +150,27 @@ class Books:
         ]
         return [recorded for recorded in (*self._tail, *decided) if recorded.position > position]
 
+    def opened(self, value: Value) -> Value:
+        """A recorded event, or a part of one, with every personal value in it as it was told to us."""
+        if self.keeper is None:
+            return value
+        for subject in subjects_in(msgspec.json.encode(value)):
+            self._know_key_of(subject)
+        return self.keeper.opened(value)
+
+    def is_sealed(self, subject: str) -> bool:
+        """Whether there is a key that opens what was recorded of this subject."""
+        self._know_key_of(subject)
+        return self.keeper is not None and self.keeper.known[subject] is not None
+
+    def stand_in(self, kind: str, value: str) -> str:
+        """What stands for a personal value where only sameness matters; the value itself where nothing is sealed."""
+        return value if self.keeper is None else self.keeper.vault.mark(self.keeper.book, kind, value)
+
+    def _know_key_of(self, subject: str) -> None:
+        if self.keeper is not None and subject not in self.keeper.known:
+            raise NotLoaded(subject=subject)
+
     # --- what the handler reads for them
 
     @property
@@ -184,6 +216,8 @@ class Books:
 
     def record(self, stream: str, event: Event, metadata: Metadata, stored_metadata: bytes) -> int:
         """Take a decided event into the state and the draft, and return its position. Raises what a limit refuses."""
+        if type(event) in PERSONAL and self.keeper is not None:
+            event = self._sealed(stream, event, self.keeper)
         self._move(event)
         self._regulate(stream, event)
         draft = self.draft
@@ -204,6 +238,23 @@ class Books:
             known.append(Recorded(stream, version, position, self.now, event, metadata))
         self._undo.append((self._unrecord, known))
         return position
+
+    def _sealed(self, stream: str, event: Event, keeper: Keeper) -> Event:
+        """The event with its personal values under the key of their subject, which is made where there is none."""
+        values = personal_values(event)
+        if not values:
+            return event
+        history = (self._streams.get(stream) or self._unread.get(stream) or [])[:1]
+        subject = subject_of(stream, event, [recorded.event for recorded in history])
+        if subject == stream and not history:
+            keeper.known.setdefault(subject, None)
+        self._know_key_of(subject)
+        if keeper.known[subject] is None:
+            self._undo.append((keeper.unmake, subject))
+        cipher = keeper.cipher(subject)
+        tokens = {value: cipher.close(value) for value in values}
+        self.tokens |= tokens | {masked(value): masked(token) for value, token in tokens.items()}
+        return sealed(with_marks(event, self.stand_in), tokens.__getitem__)
 
     def _unrecord(self, known: list[Recorded] | None) -> None:
         draft = self.draft
@@ -272,6 +323,10 @@ class Books:
             case ApprovalPolicyChanged():
                 self._undo.append((setattr, self.standing, "policy", self.standing.policy))
                 self.standing.policy = event if event.asks_for_anything else None
+            case CustomerErased() if self.keeper is not None:
+                self._know_key_of(stream)
+                self._undo.append((self.keeper.unerase, stream, self.keeper.known[stream]))
+                self.keeper.erase(stream)
             case PeriodReopened():
                 self._turn(event.period, self.closed_periods.discard, self.closed_periods.add)
                 self._turn_in_draft(event.period, draft.periods_reopened, draft.periods_closed)

@@ -10,7 +10,7 @@ from commands.system_accounts import StreamEvents, openings
 from ledger.chart import wallet_available, wallet_frozen
 from ledger.currencies import asset_of
 from ledger.errors import CustomerNotFound, IdExistsDifferent, WalletExists
-from ledger.events.customers import CustomerCreated, CustomerDeleted, WalletOpened, customer_stream
+from ledger.events.customers import CustomerCreated, CustomerDeleted, CustomerErased, WalletOpened, customer_stream
 
 
 class CreateCustomer(Command, frozen=True):
@@ -48,9 +48,9 @@ class WalletReceipt(Receipt):
 
 
 def customer_exists(books: Books, customer: str) -> bool:
-    """Whether something new may begin for the customer: it is known, and was not deleted."""
+    """Whether something new may begin for the customer: it is known, and was neither deleted nor erased."""
     history = books.history(customer_stream(customer))
-    return bool(history) and not any(isinstance(event, CustomerDeleted) for event in history)
+    return bool(history) and not any(isinstance(event, CustomerDeleted | CustomerErased) for event in history)
 
 
 def wallet_exists(books: Books, customer: str, currency: str) -> bool:

@@ -25,6 +25,7 @@ from commands import (
     dispute_answers,
     disputes,
     entries,
+    erasure,
     errands,
     funds,
     fx,
@@ -71,6 +72,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     accounts.DECIDERS
     | transfers.DECIDERS
     | entries.DECIDERS
+    | erasure.DECIDERS
     | errands.DECIDERS
     | holds.DECIDERS
     | periods.DECIDERS

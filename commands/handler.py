@@ -15,13 +15,17 @@ from commands.envelope import Answer, Command, Decision, Envelope, Part, Receipt
 from ledger import errors
 from ledger.errors import FieldError, IdempotencyKeyReused, Refusal
 from ledger.events.approvals import POLICY_STREAM, ApprovalPolicyChanged
+from ledger.events.customers import customer_stream
 from ledger.events.event import Metadata, Recorded
+from ledger.personal import sealed_answer
 from ledger.store.append import Appender, Appending, StoredKey
+from ledger.store.vault import Keeper, Vault
 
 logger = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _LONGEST_TAIL = 20_000
+_CUSTOMERS = customer_stream("")
 
 
 class Needs(msgspec.Struct):
@@ -45,8 +49,10 @@ class Decider(msgspec.Struct, frozen=True):
 class Handler:
     """Decides batches of one book. Not for concurrent use: the writer's thread owns it."""
 
-    def __init__(self, appender: Appender, deciders: dict[type[Command], Decider]) -> None:
+    def __init__(self, appender: Appender, deciders: dict[type[Command], Decider], vault: Vault | None = None) -> None:
+        """With a vault personal values are recorded in their seals; without one, as they are: for tests alone."""
         self.appender = appender
+        self.vault = vault
         self.deciders = deciders
         self.standing = Standing()
 
@@ -58,6 +64,8 @@ class Handler:
                 batch.read(submissions)
                 answers = [batch.answer(submission) for submission in submissions]
                 last = appending.write(batch.books.draft)
+                if batch.keeper is not None:
+                    batch.keeper.write(appending.connection)
         except BaseException:
             self.appender.forget()
             raise
@@ -74,8 +82,14 @@ class _Batch:
             # Forgotten together: somebody else has written.
             appender.closed_periods = appending.closed_periods()
             handler.standing.policy = _policy_in(appending)
+        self.keeper = None if handler.vault is None else Keeper(handler.vault, appender.book)
         self.books = Books(
-            appender.accounts, appender.closed_periods, appending.position, appending.recorded_at, handler.standing
+            appender.accounts,
+            appender.closed_periods,
+            appending.position,
+            appending.recorded_at,
+            handler.standing,
+            self.keeper,
         )
         self.answered: dict[str, StoredKey] = {}
         self.retold: dict[int, Recorded] = {}
@@ -99,6 +113,8 @@ class _Batch:
                     references.update(needs.references)
                     latest.update(needs.latest)
         self._load(accounts - self.books.known_accounts, streams, references, latest)
+        if self.keeper is not None and (customers := [name for name in streams if name.startswith(_CUSTOMERS)]):
+            self.keeper.read(self.appending.connection, customers)
         positions = [key.position for key in self.answered.values() if key.answer is None]
         self.retold = self.appending.events_at(positions)
 
@@ -171,6 +187,8 @@ class _Batch:
                 self._load(_one(missing.account), _one(missing.stream), _one(missing.reference), _one(missing.end_of))
                 if missing.behind is not None:
                     self._load_tail(missing.behind)
+                if missing.subject is not None and self.keeper is not None:
+                    self.keeper.read(self.appending.connection, [missing.subject])
                 continue
             except Refusal as refusal:
                 self.books.undo_to(mark)
@@ -194,6 +212,7 @@ class _Batch:
         metadata = metadata_of(envelope)
         stored_metadata = _encode(metadata)
         position = first = 0
+        books.tokens.clear()
         for stream, event in decision.events:
             position = books.record(stream, event, metadata, stored_metadata)
             if not first:
@@ -212,7 +231,8 @@ class _Batch:
             self._keep(StoredKey(envelope.key, envelope.fingerprint, status, first, None))
         else:
             answer = Answer(status, position, _encode(receipt))
-            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, position, answer.body))
+            kept = _sealed(answer.body, books.tokens) if books.tokens else answer.body
+            self._keep(StoredKey(envelope.key, envelope.fingerprint, status, position, kept))
         return answer
 
     def _replay(self, stored: StoredKey, part: Part) -> Answer:
@@ -243,6 +263,11 @@ def metadata_of(envelope: Envelope, causation: str = "") -> Metadata:
     """What is recorded of who asked."""
     caused_by = causation or envelope.causation
     return Metadata(envelope.actor, envelope.key, envelope.correlation, caused_by, person=envelope.person)
+
+
+def _sealed(body: bytes, tokens: dict[str, str]) -> bytes:
+    """An answer as it is kept: what it repeats of personal values can be erased there too."""
+    return _encode(sealed_answer(msgspec.json.decode(body), tokens))
 
 
 def _one(name: str | None) -> set[str]:

@@ -117,6 +117,11 @@ def live_contracts(books: Books, customer: str) -> list[Contract]:
     return _live(books, customer, (CONTRACT,))
 
 
+def live_agreements(books: Books, customer: str) -> list[Contract]:
+    """The customer's contracts and bound cards that are signed, or may yet be."""
+    return _live(books, customer, (CONTRACT, PAYMENT_METHOD))
+
+
 def _live(books: Books, customer: str, prefixes: tuple[str, ...]) -> list[Contract]:
     added = [e.contract for e in books.history(customer_stream(customer)) if isinstance(e, CustomerContractAdded)]
     found = [fold(books.recorded(name)) for name in added if name.startswith(prefixes)]

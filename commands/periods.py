@@ -78,7 +78,7 @@ class ReopenPeriod(Command, frozen=True):
 
 
 class PeriodReceipt(Receipt):
-    """The period as it is after the command. `warnings` speak against closing it and do not keep it from being closed."""
+    """The period as it is after the command. `warnings` speak against closing it, and it is closed all the same."""
 
     period: str = ""
     status: str = ""
@@ -135,7 +135,7 @@ def _check(books: Books, command: ClosePeriod, findings: tuple[Finding, ...], to
         if not_over:
             raise PeriodNotOver(period=command.period)
         return
-    errors = tuple(FieldError("/period", finding.check, finding.detail) for finding in failed)
+    errors = tuple(FieldError("/period", finding.check, f"{finding.detail} ({finding.count})") for finding in failed)
     if not_over:
         errors = (FieldError("/period", PeriodNotOver.code(), PeriodNotOver.title()), *errors)
     raise PeriodChecksFailed(errors=errors, period=command.period, failed=[error.code for error in errors])

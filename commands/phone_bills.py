@@ -14,7 +14,8 @@ UNPAID = (FAILED, CANCELED, EXPIRED, REJECTED)
 
 def claim(books: Books, payment: str, method: Method, amount: int, currency: str) -> StreamEvents:
     """The claim on this month's bill; raises CapExceeded. Two at once are measured one after the other."""
-    stream = phone_bill_stream(method.details["phone"], books.now.strftime("%Y-%m"))
+    phone = books.opened(method.details)["phone"]
+    stream = phone_bill_stream(books.stand_in("phone", phone), books.now.strftime("%Y-%m"))
     claimed = sum(
         recorded.event.amount
         for recorded in books.recorded(stream)

@@ -36,6 +36,7 @@ def risk_streams(customer: str | None, method: Method, client: dict[str, str]) -
 
 def set_in_motion(books: Books, created: PaymentCreated, signals: RiskSignals) -> list[Event]:
     """What risk control says of the order, and what that leads to."""
+    created = books.opened(created)
     rules = current_rules(books)
     values = dict(signals.values)
     if asks_for_age(rules, created.product):
@@ -116,7 +117,7 @@ def _age(books: Books, customer: str | None) -> int:
 def _customer_metadata(books: Books, customer: str | None) -> dict[str, str]:
     known = books.history(customer_stream(customer)) if customer is not None else []
     created = known[0] if known else None
-    return created.metadata if isinstance(created, CustomerCreated) else {}
+    return books.opened(created.metadata) if isinstance(created, CustomerCreated) else {}
 
 
 def _assessed(assessment: Assessment, values: dict[str, SignalValue], lists: Lists) -> PaymentRiskAssessed:

@@ -16,7 +16,7 @@ from commands.policies.risk import RuleSet, SignalValue, signals_of
 from commands.policies.risk_language import AGE, MEDIAN, PAST, TRAVEL
 from commands.policies.travel import NOT_KNOWN, distance_km, speed_kmh
 from ledger.events.payments import Method
-from ledger.risk_keys import HISTORY, VELOCITIES, Place, keys_of, place_of
+from ledger.risk_keys import HISTORY, MARKED, VELOCITIES, Place, keys_of, place_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +65,21 @@ class Question(msgspec.Struct, frozen=True, dict=True):
     amount: int
     currency: str
     client: dict[str, str]
+    marks: dict[str, str] = {}
+    """What a view knows values by that are sealed, by kind."""
 
     @cached_property
     def keys(self) -> dict[str, str]:
-        """The value of each kind that the payment has."""
-        return keys_of(self.customer, self.method, self.client)
+        """The value of each kind that the payment has, or its mark."""
+        return keys_of(self.customer, self.method, self.client) | self.marks
+
+    def marked(self, stand_in: Callable[[str, str], str]) -> "Question":
+        """The same question, with what stands for values of the payer: of kind and value."""
+        if self.marks:
+            return self
+        return msgspec.structs.replace(
+            self, marks={kind: stand_in(kind, value) for kind, value in self.keys.items() if kind in MARKED}
+        )
 
     @cached_property
     def place(self) -> Place | None:
@@ -143,7 +153,8 @@ class Order(Protocol):
 def question_of(rules: RuleSet, order: Order) -> Question:
     """What these rules ask about such a payment."""
     names = signals_of(rules, order.product) & PAST
-    return Question(names, order.customer, order.method, order.amount, order.currency, order.client)
+    marks: dict[str, str] = getattr(order, "marks", {})
+    return Question(names, order.customer, order.method, order.amount, order.currency, order.client, marks)
 
 
 def answered(question: Question, past: Past, now: datetime) -> dict[str, SignalValue]:

@@ -25,14 +25,12 @@ STATUSES = (PENDING, EXECUTED, REJECTED, CANCELED, EXPIRED)
 
 
 class Approval(msgspec.Struct, frozen=True):
-    """All that its stream says. `maker` and `checker` are persons, the `_key`s those that they spoke with."""
+    """All that its stream says; `position` is that of its request, a `_key` that which a person spoke with."""
 
     requested: ApprovalRequested
     requested_at: datetime
     maker_key: str
     position: int
-    last: str
-    """Its last event, as `<stream>.<version>`."""
     status: str = PENDING
     checker: str | None = None
     checker_key: str | None = None
@@ -52,12 +50,11 @@ def digest_of(kind: str, command: str) -> str:
 def evolve(approval: Approval | None, recorded: Recorded) -> Approval:
     """The approval after one more event of its stream."""
     event, who = recorded.event, recorded.metadata
-    last = f"{recorded.stream}.{recorded.version}"
     if approval is None:
         if not isinstance(event, ApprovalRequested):
             raise AssertionError(f"an approval begins with its request, not with {event}")
-        return Approval(event, recorded.recorded_at, who.actor, recorded.position, last)
-    approval = replace(approval, position=recorded.position, last=last, decided_at=recorded.recorded_at)
+        return Approval(event, recorded.recorded_at, who.actor, recorded.position)
+    approval = replace(approval, decided_at=recorded.recorded_at)
     match event:
         case ApprovalGiven():
             return replace(approval, status=EXECUTED, checker=event.checker, checker_key=who.actor)

@@ -1,14 +1,10 @@
 """Personal data: which fields of which events say something of a person, and of whom; sealed, they travel as tokens.
 
-The one list. A value that stands here is replaced by a token before it is recorded, and goes on as a token through views,
-answers, intents and messages; it is opened only where it is told to somebody. So nothing but a key has to be deleted to
-erase a person, and what was recorded stays as it was.
-
-    ~s1~customer/ann~<nonce and ciphertext, base64url>~      the value
-    ~m1~customer/ann~…~                                      the same, to be told by its last four characters
+The one list. A value that stands here is replaced by a token before it is recorded, and goes on as a token through
+views, answers, intents and messages; it is opened only where it is told to somebody. So nothing but a key has to be
+deleted to erase a person, and what was recorded stays as it was.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,15 +18,8 @@ from ledger.events.payments import PaymentActionRequired, PaymentAttemptInitiate
 from ledger.events.payouts import PayoutCreated, PayoutReserved
 from ledger.events.reviews import PaymentChallenged
 from ledger.events.wallets import WalletFrozen, WalletReleased, WalletTransferred
-
-ERASED = "[erased]"
-TOKEN_START = b"~s1~"
-MASKED_START = b"~m1~"
-_SEALED, _MASKED = "~s1~", "~m1~"
-_TOKEN = r"~(?P<kind>[sm]1)~(?P<subject>[A-Za-z0-9_./:-]{1,100})~(?P<box>[A-Za-z0-9_-]{38,})~"
-TOKEN = re.compile(_TOKEN)
-TOKEN_IN_BYTES = re.compile(_TOKEN.encode())
-_SHOWN_CHARACTERS = 4
+from ledger.risk_keys import MARKED, keys_of
+from ledger.tokens import is_token
 
 # Of what is told of the payer's end of the line, what is no trait of his: decisions of later go by it.
 _CLIENT_IN_CLEAR = frozenset({"country", "latitude", "longitude", "language", "customer_present"})
@@ -87,27 +76,6 @@ def subject_of(stream: str, event: Event, history: Sequence[Event]) -> str:
     return stream
 
 
-def is_token(text: str) -> bool:
-    """Whether this is a value in its seal."""
-    return text.startswith((_SEALED, _MASKED)) and TOKEN.fullmatch(text) is not None
-
-
-def token(subject: str, box: str) -> str:
-    """A sealed value of this subject."""
-    return f"{_SEALED}{subject}~{box}~"
-
-
-def masked_token(text: str) -> str:
-    """The same value, to be told by its last characters only."""
-    return _MASKED + text.removeprefix(_SEALED)
-
-
-def masked(text: str) -> str:
-    """The last four characters, where there are more than that; stars for the others."""
-    hidden = len(text) - _SHOWN_CHARACTERS
-    return "*" * len(text) if hidden <= 0 else "*" * hidden + text[hidden:]
-
-
 def personal_values(event: Event) -> list[str]:
     """The values of this event that are still to be sealed."""
     found: list[str] = []
@@ -118,6 +86,15 @@ def personal_values(event: Event) -> list[str]:
 
     sealed(event, note)
     return found
+
+
+def with_marks(event: Event, stand_in: Callable[[str, str], str]) -> Event:
+    """The event with what stands for the values of its payer that are compared with others': of kind and value."""
+    if not isinstance(event, PaymentCreated):
+        return event
+    keys = keys_of(event.customer, event.method, event.client)
+    marks = {kind: stand_in(kind, value) for kind, value in keys.items() if kind in MARKED}
+    return msgspec.structs.replace(event, marks=marks)
 
 
 def sealed(event: Event, close: Callable[[str], str]) -> Event:

@@ -12,10 +12,12 @@ from functools import lru_cache
 
 import msgspec
 
-from ledger.events.payments import Method
+from ledger.events.payments import Method, PaymentCreated
 
 # What payments are counted by. `card` is the token that stands for one, `fingerprint` the same card under any token.
 KINDS = ("card", "fingerprint", "customer", "device", "ip", "bin", "email")
+# Those of them that say something of a person: they are counted by marks, from which nobody learns them.
+MARKED = frozenset({"fingerprint", "device", "ip", "email"})
 # What a list may hold beside these.
 COUNTRY = "country"
 LISTED_KINDS = (*KINDS, COUNTRY)
@@ -98,6 +100,11 @@ def keys_of(customer: str | None, method: Method, client: Mapping[str, str]) -> 
     }
     normal = {kind: normal_value(kind, value) for kind, value in told.items() if value}
     return {kind: value for kind, value in normal.items() if value is not None}
+
+
+def keys_of_order(created: PaymentCreated) -> dict[str, str]:
+    """The value of each kind that a recorded payment has, or its mark, which is what it is counted by."""
+    return keys_of(created.customer, created.method, created.client) | created.marks
 
 
 def countries_of(method: Method, client: Mapping[str, str]) -> tuple[str, ...]:

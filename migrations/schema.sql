@@ -78,6 +78,20 @@ CREATE INDEX access_log_entities ON book_example.access_log USING gin (entities)
 CREATE INDEX access_log_key ON book_example.access_log USING btree (key, id);
 GRANT INSERT, SELECT ON book_example.access_log TO ledger_app;
 
+CREATE TABLE book_example.approvals (
+    approval text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    period text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT approvals_pkey PRIMARY KEY (approval)
+);
+CREATE INDEX approvals_pending ON book_example.approvals USING btree ("position") WHERE (status = 'pending'::text);
+CREATE UNIQUE INDEX approvals_position ON book_example.approvals USING btree ("position");
+GRANT INSERT, SELECT, UPDATE ON book_example.approvals TO ledger_app;
+
 CREATE TABLE book_example.audit_links (
     entity text COLLATE "C" NOT NULL,
     "position" bigint NOT NULL,
@@ -199,6 +213,33 @@ CREATE TABLE book_example.cosignatures (
     CONSTRAINT cosignatures_pkey PRIMARY KEY (size, name)
 );
 GRANT INSERT, SELECT ON book_example.cosignatures TO ledger_app;
+
+CREATE TABLE book_example.dated_back (
+    account text COLLATE "C" NOT NULL,
+    "position" bigint NOT NULL,
+    leg smallint NOT NULL,
+    number bigint NOT NULL,
+    is_debit boolean NOT NULL,
+    amount bigint NOT NULL,
+    late_debits bigint NOT NULL,
+    late_credits bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    CONSTRAINT dated_back_pkey PRIMARY KEY (account, "position", leg)
+);
+GRANT INSERT, SELECT ON book_example.dated_back TO ledger_app;
+
+CREATE TABLE book_example.dated_back_blocks (
+    account text COLLATE "C" NOT NULL,
+    level smallint NOT NULL,
+    block bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    leg smallint NOT NULL,
+    block_debits bigint NOT NULL,
+    block_credits bigint NOT NULL,
+    CONSTRAINT dated_back_blocks_pkey PRIMARY KEY (account, level, block, effective_at, "position", leg)
+);
+GRANT INSERT, SELECT ON book_example.dated_back_blocks TO ledger_app;
 
 CREATE TABLE book_example.disputes (
     dispute text NOT NULL,
@@ -649,6 +690,14 @@ CREATE TABLE book_example.sub_ledger_items (
 );
 CREATE INDEX sub_ledger_items_open ON book_example.sub_ledger_items USING btree (account) INCLUDE (amount) WHERE (amount <> 0);
 GRANT INSERT, SELECT, UPDATE ON book_example.sub_ledger_items TO ledger_app;
+
+CREATE TABLE book_example.subject_keys (
+    subject text COLLATE "C" NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT subject_keys_pkey PRIMARY KEY (subject)
+);
+GRANT DELETE, INSERT, SELECT ON book_example.subject_keys TO ledger_app;
 
 CREATE TABLE book_example.tiles (
     level smallint NOT NULL,

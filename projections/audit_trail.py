@@ -93,6 +93,21 @@ SELECT DISTINCT position FROM {schema}.audit_links
 _REFERENCE = "SELECT entry FROM {schema}.entry_references WHERE reference = %s"
 
 
+_STREAMS_NAMING = """
+SELECT DISTINCT e.originator_id
+  FROM {schema}.audit_links AS l
+  JOIN {schema}.events AS e ON e.notification_id = l.position
+ WHERE l.entity = %s
+ ORDER BY e.originator_id
+"""
+
+
+async def streams_naming(connection: AsyncConnection[Any], book: str, entity: str) -> list[str]:
+    """The streams of others in which the entity is named."""
+    cursor = await connection.execute(in_book(_STREAMS_NAMING, book), (entity,))
+    return [stream for (stream,) in await cursor.fetchall()]
+
+
 class Fact(msgspec.Struct, frozen=True):
     """One event: what happened, in which place, by whom and with which key, when, why, and caused by what.
 

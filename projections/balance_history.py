@@ -17,8 +17,8 @@ from ledger.store import read
 from ledger.store.positions import positions_before
 from projections import past_postings
 from projections.freshness import KnownAt, seen_by
-from projections.past_postings import Turnover
 from projections.postings import Postings
+from projections.turnover import Turnover
 
 Step = Literal["hour", "day", "week", "month"]
 

@@ -13,11 +13,12 @@ from ledger.accounts import Account
 from ledger.store import read
 from ledger.store.positions import position_before
 from projections import holds, past_postings
+from projections.dated_back import DatedBack
 from projections.freshness import KnownAt, seen_by
 from projections.holds import Holds
 from projections.moments import just_after
-from projections.past_postings import Place
 from projections.postings import Postings
+from projections.turnover import Place
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Balance(msgspec.Struct, frozen=True):
     position: int
 
 
-PAST_VIEWS = (Postings.name, Holds.name)
+PAST_VIEWS = (Postings.name, DatedBack.name, Holds.name)
 """What a balance of the past is read from."""
 
 
@@ -74,9 +75,10 @@ async def balance(
         turnover = await past_postings.turnover_known_at(connection, book, account, position)
     else:
         until = just_after(as_of)
-        turnover = await past_postings.turnover_until(connection, book, account, Place(until), position)
+        settled = await position_before(connection, book, until)
+        turnover = await past_postings.turnover_until(connection, book, account, Place(until), position, settled)
         # A hold counts from when it was recorded.
-        pending_until = min(position, await position_before(connection, book, until))
+        pending_until = min(position, settled)
     pending_debits, pending_credits = await holds.pending_at(connection, book, account, pending_until)
     then = Account(
         found.account.id,

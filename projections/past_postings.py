@@ -4,7 +4,8 @@ Two laws make the past cheap: nothing takes effect after it is recorded, and rec
 that took effect until T and is known at position P is
 
     everything recorded until T                          the turnover beside the last posting up to there
-    + what was recorded later, up to P, and dated back   the few rows of an index of their own
+    + what was recorded later, up to P, and dated back   rows of an index of their own, and `dated_back` where they
+                                                         may be very many
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,22 +19,18 @@ from psycopg.rows import class_row, scalar_row
 from ledger.store.connection import in_book
 from ledger.store.positions import position_before
 from projections.accounts import Listed
+from projections.dated_back import late_until
 from projections.moments import BEGINNING, END, just_after
+from projections.turnover import Place, Turnover
 
-# Up to and with a place. `settled` is the last position that was recorded before its moment, and `at_moment` the last
-# one that was recorded at it.
+# Up to and with a place, but for what was dated back behind `settled`: the last position that was recorded before its
+# moment. `at_moment` is the last one that was recorded at it.
 _TURNOVER = """
 SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bigint AS credits
   FROM ((SELECT posted_debits AS debits, posted_credits AS credits
            FROM {schema}.postings
           WHERE account = %(account)s AND position <= %(settled)s
           ORDER BY position DESC, leg DESC LIMIT 1)
-        UNION ALL
-        (SELECT sum(amount) FILTER (WHERE is_debit), sum(amount) FILTER (WHERE NOT is_debit)
-           FROM {schema}.postings
-          WHERE account = %(account)s AND effective_at < recorded_at AND position > %(settled)s
-            AND position <= %(known_at)s
-            AND (effective_at, position, leg) <= (%(moment)s::timestamptz, %(position)s::bigint, %(leg)s::smallint))
         UNION ALL
         (SELECT sum(amount) FILTER (WHERE is_debit), sum(amount) FILTER (WHERE NOT is_debit)
            FROM {schema}.postings
@@ -148,13 +145,6 @@ SELECT DISTINCT position FROM {schema}.postings WHERE account = %s AND position 
 """
 
 
-class Turnover(NamedTuple):
-    """Both sides of an account, in minor units."""
-
-    debits: int = 0
-    credits: int = 0
-
-
 class Line(NamedTuple):
     """One posting of an account."""
 
@@ -166,37 +156,41 @@ class Line(NamedTuple):
     recorded_at: datetime
 
 
-class Place(NamedTuple):
-    """A posting's place in the order of effect; with position 0 the beginning of the moment."""
-
-    moment: datetime
-    position: int = 0
-    leg: int = 0
-
-
 async def turnover_until(
-    connection: AsyncConnection[Any], book: str, account: str, place: Place, known_at: int
+    connection: AsyncConnection[Any],
+    book: str,
+    account: str,
+    place: Place,
+    known_at: int,
+    settled: int | None = None,
 ) -> Turnover:
-    """What had been posted with effect up to and with this place, as far as it is known at the position `known_at`."""
-    settled = await position_before(connection, book, place.moment)
+    """What had been posted with effect up to and with this place, as far as it is known at the position `known_at`.
+
+    Who knows the last position before the place's moment already gives it as `settled`.
+    """
+    if settled is None:
+        settled = await position_before(connection, book, place.moment)
     at_moment = settled
     if place.position:
         at_moment = await position_before(connection, book, just_after(place.moment))
-    wanted = {
-        "account": account,
-        "settled": min(settled, known_at),
-        "at_moment": min(at_moment, known_at),
-        "known_at": known_at,
-        **place._asdict(),
-    }
-    async with connection.cursor(row_factory=class_row(Turnover)) as cursor:
-        await cursor.execute(in_book(_TURNOVER, book), wanted)
-        return await cursor.fetchone() or Turnover()
+    settled, at_moment = min(settled, known_at), min(at_moment, known_at)
+    in_time = await _turnover(connection, book, account, settled, at_moment, place)
+    if settled == known_at:
+        return in_time
+    late = await late_until(connection, book, account, place, settled=settled, known_at=known_at)
+    return Turnover(in_time.debits + late.debits, in_time.credits + late.credits)
 
 
 async def turnover_known_at(connection: AsyncConnection[Any], book: str, account: str, known_at: int) -> Turnover:
     """All that had been posted up to the position `known_at`."""
-    wanted = {"account": account, "settled": known_at, "at_moment": 0, "known_at": 0, **Place(BEGINNING)._asdict()}
+    return await _turnover(connection, book, account, known_at, 0, Place(BEGINNING))
+
+
+async def _turnover(
+    connection: AsyncConnection[Any], book: str, account: str, settled: int, at_moment: int, place: Place
+) -> Turnover:
+    """What took effect when it was recorded, up to `settled` with all that was dated back."""
+    wanted = {"account": account, "settled": settled, "at_moment": at_moment, **place._asdict()}
     async with connection.cursor(row_factory=class_row(Turnover)) as cursor:
         await cursor.execute(in_book(_TURNOVER, book), wanted)
         return await cursor.fetchone() or Turnover()

@@ -1,8 +1,10 @@
 """Register: every projection there is."""
 
+from projections.approvals import Approvals
 from projections.audit_trail import AuditTrail
 from projections.bank_expectations import BankExpectations
 from projections.contracts import Contracts
+from projections.dated_back import DatedBack
 from projections.disputes import Disputes
 from projections.funds import Funds
 from projections.holds import Holds
@@ -21,6 +23,7 @@ from projections.sub_ledgers import SubLedgers
 
 PROJECTIONS: tuple[type[Projection], ...] = (
     Postings,
+    DatedBack,
     Holds,
     OrderStatus,
     Contracts,
@@ -31,6 +34,7 @@ PROJECTIONS: tuple[type[Projection], ...] = (
     RiskSignals,
     RiskLists,
     Reviews,
+    Approvals,
     ReportFiles,
     Reconciliation,
     ReceivableItems,

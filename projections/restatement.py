@@ -22,8 +22,8 @@ from projections import past_postings
 from projections.accounts import Listed
 from projections.entries import Words, looked_through, words_of
 from projections.freshness import KnownAt, position_known_at, seen_by
-from projections.past_postings import Turnover
 from projections.postings import Postings
+from projections.turnover import Turnover
 
 
 class Restated(msgspec.Struct, frozen=True):

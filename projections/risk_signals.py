@@ -36,7 +36,7 @@ from ledger.risk_keys import (
     VELOCITIES,
     WINDOWS,
     Place,
-    keys_of,
+    keys_of_order,
     place_of,
 )
 from ledger.store.arrays import Bigints, Bytes, Flags, Texts
@@ -138,7 +138,7 @@ class RiskSignals(Projection):
         for fact in facts:
             event = fact.event
             if isinstance(event, PaymentCreated):
-                keys = keys_of(event.customer, event.method, event.client)
+                keys = keys_of_order(event)
                 payments[fact.stream] = _Known(fact.position, event.currency, event.amount, keys)
                 places += _places(event, fact)
             marks += _marks(payments[fact.stream], fact)

@@ -6,9 +6,11 @@ from psycopg import Connection, sql
 from psycopg.sql import Composed
 
 EXAMPLES = 5
-# Rows that differ are looked for in the few of so many parts in which the sums do.
+# Rows that differ are looked for in those of so many parts in which the sums do, until so many rows are looked at.
 _PARTS = 4_096
-_PARTS_LOOKED_AT = 8
+_ENOUGH_ROWS = 5_000
+
+_NONE = (0, 0)
 
 _SUM = "SELECT count(*), coalesce(sum(hash_record_extended(t, 0)::numeric), 0) FROM ({}) AS t"
 _SUMS_OF_PARTS = """
@@ -34,8 +36,12 @@ def differing(
     Each connection may stand in a transaction of its own, at a moment of its own.
     """
     sums, other_sums = _sums_of_parts(connection, rows), _sums_of_parts(other_connection, other_rows)
-    parts = sorted(part for part in sums.keys() | other_sums.keys() if sums.get(part) != other_sums.get(part))
-    looked_at = parts[:_PARTS_LOOKED_AT]
+    looked_at, rows_there = list[int](), 0
+    for part in sorted(part for part in sums.keys() | other_sums.keys() if sums.get(part) != other_sums.get(part)):
+        if rows_there >= _ENOUGH_ROWS:
+            break
+        looked_at.append(part)
+        rows_there += max(sums.get(part, _NONE)[0], other_sums.get(part, _NONE)[0])
     here, there = _of_parts(connection, rows, looked_at), _of_parts(other_connection, other_rows, looked_at)
     return _few(here - there), _few(there - here)
 

@@ -14,11 +14,15 @@ from ledger.journal import Direction
 from ledger.store import read
 from ledger.store.positions import events_at
 from projections import past_postings
+from projections.dated_back import DatedBack
 from projections.entries import words_of
 from projections.freshness import KnownAt, seen_by
 from projections.moments import BEGINNING, END
-from projections.past_postings import Place
 from projections.postings import Postings
+from projections.turnover import Place
+
+STATEMENT_VIEWS = (Postings.name, DatedBack.name)
+"""What a statement is read from."""
 
 
 class StatementLine(msgspec.Struct, frozen=True):
@@ -69,7 +73,7 @@ async def statement(
     found = await read.account(connection, book, account)
     if found is None:
         return None
-    position = await seen_by(connection, book, (Postings.name,), known_at)
+    position = await seen_by(connection, book, STATEMENT_VIEWS, known_at)
     begin = max(after or Place(since), Place(since))
     sign = 1 if found.account.kind in DEBIT_NORMAL else -1
     before = await past_postings.turnover_until(connection, book, account, begin, position)

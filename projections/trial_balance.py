@@ -12,8 +12,8 @@ from ledger.store.connection import in_book
 from projections import accounts, past_postings
 from projections.freshness import KnownAt, seen_by
 from projections.moments import END, just_after
-from projections.past_postings import Turnover
 from projections.postings import Postings
+from projections.turnover import Turnover
 
 # One statement, so that all balances are those of one position.
 _NOW = """

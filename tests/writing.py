@@ -36,11 +36,25 @@ def fresh(prefix: str) -> str:
 
 
 def envelope(
-    key: str | None = None, *, command: object = None, administrator: bool = False, dry_run: bool = False
+    key: str | None = None,
+    *,
+    command: object = None,
+    administrator: bool = False,
+    dry_run: bool = False,
+    actor: str = "key_tests",
+    person: str = "",
 ) -> Envelope:
     """An envelope with this key, or a fresh one; the same command gives the same fingerprint."""
     fingerprint = hashlib.sha256(repr(command).encode()).digest()
-    return Envelope(key or fresh("key-"), fingerprint, "key_tests", administrator=administrator, dry_run=dry_run)
+    return Envelope(
+        key or fresh("key-"),
+        fingerprint,
+        actor,
+        administrator=administrator,
+        dry_run=dry_run,
+        person=person,
+        may_wait=True,
+    )
 
 
 def part(command: Command, key: str | None = None, *, administrator: bool = False) -> Part:

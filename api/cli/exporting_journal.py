@@ -128,9 +128,10 @@ async def _write(
 
 def _format(text: str) -> Format:
     try:
-        return msgspec.convert(text, Format)
+        chosen: Format = msgspec.convert(text, Format)
     except msgspec.ValidationError:
         raise typer.BadParameter("hledger, beancount or parquet", param_hint="--format") from None
+    return chosen
 
 
 def _moment(text: str | None, option: str) -> datetime | None:

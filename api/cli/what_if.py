@@ -6,7 +6,7 @@ risk=FILE.json          a document as PUT /v1/risk/rules takes it
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -108,14 +108,13 @@ def _posting_rules(file: Path) -> Rules:
 
 
 def _told_of_postings(report: PostingsReport) -> str:
-    lines = [
-        f"{report.book}: by other rules for {', '.join(report.topics)}, up to position {report.position:,}:"
-        f" {report.entries_differ:,} of {report.entries_then:,} entries differ, {len(report.accounts):,} accounts"
+    differ = f"{report.entries_differ:,} of {report.entries_then:,} entries differ, {len(report.accounts):,} accounts"
+    place = f"up to position {report.position:,}"
+    lines = [f"{report.book}: by other rules for {', '.join(report.topics)}, {place}: {differ}"]
+    lines += [
+        f"  {one.account}: {one.then.balance:,} then, {one.now.balance:,} now, {one.difference:+,} {one.currency}"
+        for one in report.accounts
     ]
-    for one in report.accounts:
-        lines.append(
-            f"  {one.account}: {one.then.balance:,} then, {one.now.balance:,} now, {one.difference:+,} {one.currency}"
-        )
     for currency, totals in report.trial_balance.items():
         for word, sums in (("then", totals.then), ("now", totals.now)):
             lines.append(
@@ -138,10 +137,8 @@ def _told_of_entry(one: EntryDiffers) -> Iterator[str]:
 
 def _told_of_decisions(report: DecisionsReport) -> str:
     money = ", ".join(f"{amount:,} {currency}" for currency, amount in report.money.items()) or "no money"
-    lines = [
-        f"{report.book}: by the {report.rules} rules {report.version}, up to position {report.position:,}:"
-        f" {report.otherwise:,} of {report.decided:,} decided otherwise, {money}"
-    ]
+    place = f"by the {report.rules} rules {report.version}, up to position {report.position:,}"
+    lines = [f"{report.book}: {place}: {report.otherwise:,} of {report.decided:,} decided otherwise, {money}"]
     lines += [f"  {was} → {now}: {n:,}" for was, row in report.matrix.items() for now, n in row.items()]
     lines += [_told_of_decision(one) for one in report.examples]
     return "\n".join([*lines, *_kept(report.schema)])

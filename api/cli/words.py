@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from api.cli import books, demo, exporting_journal, importing, keys, reconciling, replaying, up, upkeep, verifying, witnessing
+from api.cli import (
+    books,
+    demo,
+    exporting,
+    exporting_journal,
+    importing,
+    keys,
+    reconciling,
+    replaying,
+    up,
+    upkeep,
+    verifying,
+    witnessing,
+)
 from api.cli.supervisor import end_with_supervisor
 from api.cli.terminal import AsJson, answer, owner, saying_why, settings, url_of
 from api.telemetry import configure_logging
@@ -27,6 +40,7 @@ app.command()(reconciling.reconcile)
 app.command()(upkeep.rebuild)
 app.command()(replaying.replay)
 app.command()(verifying.verify)
+app.command()(exporting.export)
 app.command()(exporting_journal.export_journal)
 app.command()(witnessing.witness)
 

@@ -25,12 +25,14 @@ from commands.log_keys import LogKeys
 from commands.processes.code_sender import run_codes
 from commands.processes.letter_sender import run_letters
 from commands.processes.reconciliation_runs import run_reconciliation
-from commands.processes.webhook_sender import run_webhooks
 from commands.processes.sealer import run_sealer
+from commands.processes.webhook_sender import run_webhooks
+from commands.processes.witness_feed import WitnessFeeds
 from commands.processes.worker import run_worker
 from commands.sealed_answers import AnswerSeal
 from commands.webhook_addresses import AddressRule
 from ledger.store.connection import Database
+from ledger.store.vault import Vault
 from projections.contracts import due_subjects
 from projections.following import run_all_books
 from projections.funds import due_funds
@@ -101,15 +103,17 @@ async def _work(of: Settings, database: Database) -> None:
     pepper = load_or_create_pepper(of.state, of.pepper.get_secret_value() if of.pepper else None)
     pool = database.pool(size=4)
     evidence = ViewedEvidence(pool)
+    feeds = WitnessFeeds(database, of.witness_list)
     beside: list[asyncio.Task[None]] = []
     try:
         await pool.open()
         for name, working in (
             ("views", asyncio.to_thread(run_all_books, database, stop_views)),
             ("webhooks", run_webhooks(database, pepper, AddressRule(of.webhook_network_list), stop)),
-            ("codes", run_codes(database, of.message_urls, stop)),
-            ("letters", run_letters(database, of.message_urls, stop)),
-            ("sealer", run_sealer(database, of.log_name, LogKeys(of.log_keys_folder), stop)),
+            ("codes", run_codes(database, of.message_urls, stop, Vault(pepper))),
+            ("letters", run_letters(database, of.message_urls, stop, Vault(pepper))),
+            ("sealer", run_sealer(database, of.log_name, LogKeys(of.log_keys_folder), stop, feeds.sealed)),
+            ("witnesses", feeds.run(stop)),
             ("reconciliation", run_reconciliation(database, evidence, stop)),
         ):
             task = asyncio.create_task(working, name=name)
@@ -126,6 +130,7 @@ async def _work(of: Settings, database: Database) -> None:
             _DueContracts(pool),
             due_releases=_DueReleases(pool),
             seal=AnswerSeal(pepper),
+            vault=Vault(pepper),
         )
     finally:
         stop.set()

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.access_log import Sensitive
 from api.answers import answer
-from api.dependencies import AsOf, Calling, Cursor, KnownAtParameter, Limit, MinPosition
+from api.dependencies import AsOf, Calling, Cursor, KnownAtParameter, Limit, MinPosition, check_range
 from api.fields import (
     DEFAULT_PAGE,
     Currency,
@@ -47,9 +47,9 @@ from projections.accounts import account as find_account
 from projections.balance_history import BalanceHistory, Step, balance_history
 from projections.balances import PAST_VIEWS, Balance, balance
 from projections.moments import BEGINNING, END, microseconds_of, moment_of
-from projections.past_postings import Place
 from projections.postings import Postings
-from projections.statements import StatementLine, statement
+from projections.statements import STATEMENT_VIEWS, StatementLine, statement
+from projections.turnover import Place
 
 router = Router("/v1/accounts", "accounts")
 
@@ -247,8 +247,9 @@ async def show_statement(
 
     All pages show what was known when the first was asked for.
     """
-    await caller.see(min_position, Postings.name)
-    await caller.know(known_at, Postings.name)
+    check_range(since, until)
+    await caller.see(min_position, *STATEMENT_VIEWS)
+    await caller.know(known_at, *STATEMENT_VIEWS)
     filters = {"account": account, "from": str(since), "to": str(until), "known_at": str(known_at)}
     place = None
     if cursor is not None:
@@ -321,6 +322,7 @@ async def show_balance_history(
     _OPENED,
     scope="ledger:write",
     status=200,
+    needs_two=True,
     refuses=(*_UNKNOWN_OR_PROTECTED, LimitsInvalid),
 )
 async def change_limits(account: str, asked: LimitsRequest, caller: Calling) -> Response:

@@ -21,6 +21,7 @@ from api.transport import BODY, BodyRule
 from api.validation import refusal_of_validation
 from commands.envelope import Answer, Envelope, Part
 from ledger.errors import (
+    ApprovalRequired,
     BatchEmpty,
     BatchRejected,
     BatchTooLarge,
@@ -248,6 +249,8 @@ def _result(index: int, name: str, given: Answer) -> BatchResult:
         return _rejected(index, given.refusal)
     if given.error is not None:
         return _rejected(index, InternalError())
+    if given.status == 202:  # It was sent alone before, and waits for a second person.
+        return _rejected(index, ApprovalRequired())
     if given.replayed or given.again:
         return BatchResult(index, "replayed" if given.replayed else "created", _id_in(given.body).id)
     return BatchResult(index, "created", name)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.access_log import Sensitive
 from api.answers import Page, answer
-from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition, Rules
+from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition, Rules, check_range
 from api.fields import (
     DEFAULT_PAGE,
     AccountId,
@@ -17,6 +17,7 @@ from api.fields import (
     AmountParameter,
     Currency,
     Metadata,
+    PeriodParameter,
     Reference,
     Request,
     Text500,
@@ -28,6 +29,7 @@ from api.routing import Router
 from commands.entries import EntryReceipt, PostEntry, ReverseEntry
 from ledger.errors import (
     AccountProtected,
+    AdjustmentMisplaced,
     AlreadyReversed,
     AmountOverflow,
     BalanceLimitExceeded,
@@ -38,6 +40,7 @@ from ledger.errors import (
     LimitRange,
     PartialReversalAmbiguous,
     PeriodClosed,
+    PeriodNotClosed,
     ReversalExceedsEntry,
     TimestampFormat,
     TimestampRange,
@@ -45,6 +48,7 @@ from ledger.errors import (
     TooManyPostings,
     Unbalanced,
 )
+from ledger.events.entries import Adjusting
 from ledger.ids import ENTRY, new_id
 from ledger.journal import MOST_POSTINGS, Direction, JournalEntry, Posting
 from projections.entries import Entry, entries
@@ -74,12 +78,14 @@ _RECORDED: dict[str, Any] = {
     "metadata": {},
     "reverses": None,
     "reason": None,
+    "adjusting": None,
 }
 _SHOWN = {
     **_RECORDED,
     "topic": "entries.posted.v1",
     "reversed_by": [],
     "reversed_amounts": [0, 0, 0],
+    "carries": None,
 }
 
 
@@ -92,8 +98,22 @@ class PostingRequest(Request):
     currency: Currency
 
 
+class AdjustingRequest(Request):
+    """The closed period that the entry takes effect in, and why."""
+
+    period: PeriodParameter
+    reason: Annotated[Text500, Field(min_length=1)]
+
+    def to_command(self) -> Adjusting:
+        return Adjusting(self.period, self.reason)
+
+
 class EntryRequest(Request):
-    """2 to 100 postings whose debits equal their credits in each currency."""
+    """2 to 100 postings whose debits equal their credits in each currency.
+
+    With `adjusting` it takes effect in a closed period: at its last moment, or at `effective_at`. A second person has
+    to agree to that.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -102,13 +122,22 @@ class EntryRequest(Request):
     reference: Reference | None = None
     description: Text500 | None = None
     metadata: Metadata = {}
+    adjusting: AdjustingRequest | None = None
     dry_run: bool = False
 
     def to_command(self) -> PostEntry:
         """Raises what keeps it from being an entry."""
         postings = tuple(Posting(p.account, Direction(p.direction), p.amount, p.currency) for p in self.postings)
         JournalEntry(postings)
-        return PostEntry(new_id(ENTRY), postings, self.effective_at, self.reference, self.description, self.metadata)
+        return PostEntry(
+            new_id(ENTRY),
+            postings,
+            self.effective_at,
+            self.reference,
+            self.description,
+            self.metadata,
+            None if self.adjusting is None else self.adjusting.to_command(),
+        )
 
 
 class ReversalRequest(Request):
@@ -119,6 +148,7 @@ class ReversalRequest(Request):
     reason: Text500
     effective_at: Timestamp | Literal["original"] | None = None
     amount: Amount | None = None
+    adjusting: AdjustingRequest | None = None
     dry_run: bool = False
 
 
@@ -127,7 +157,16 @@ class ReversalRequest(Request):
     EntryReceipt,
     _RECORDED,
     scope="ledger:write",
-    refuses=(*POSTING_REFUSALS, Unbalanced, TooFewPostings, TooManyPostings, AmountOverflow),
+    needs_two=True,
+    refuses=(
+        *POSTING_REFUSALS,
+        Unbalanced,
+        TooFewPostings,
+        TooManyPostings,
+        AmountOverflow,
+        AdjustmentMisplaced,
+        PeriodNotClosed,
+    ),
     rules=Rules("ledger:write", takes_key=True, may_rehearse=True),
 )
 async def post_entry(asked: EntryRequest, caller: Calling) -> Response:
@@ -150,7 +189,10 @@ async def post_entry(asked: EntryRequest, caller: Calling) -> Response:
         BalanceLimitExceeded,
         EffectiveDateInFuture,
         PeriodClosed,
+        PeriodNotClosed,
+        AdjustmentMisplaced,
     ),
+    needs_two=True,
     rules=Rules("ledger:write", takes_key=True, may_rehearse=True),
 )
 async def reverse_entry(entry: str, asked: ReversalRequest, caller: Calling) -> Response:
@@ -158,7 +200,8 @@ async def reverse_entry(entry: str, asked: ReversalRequest, caller: Calling) -> 
 
     `effective_at` may be `original`, the time of the entry itself. A reversal cannot be reversed.
     """
-    command = ReverseEntry(new_id(ENTRY), entry, asked.reason, asked.amount, asked.effective_at)
+    adjusting = None if asked.adjusting is None else asked.adjusting.to_command()
+    command = ReverseEntry(new_id(ENTRY), entry, asked.reason, asked.amount, asked.effective_at, adjusting)
     return await caller.carry_out(command, asked)
 
 
@@ -209,6 +252,7 @@ async def list_entries(
 
     A part of the log is looked through at a time: a page may be short, or empty, and lead to a next one.
     """
+    check_range(since, until)
     await caller.see(min_position, Postings.name)
     filters = {
         "account": account,

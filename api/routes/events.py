@@ -103,7 +103,8 @@ async def stream_events(
 async def _next_page(caller: Caller, position: int, topic: str | None) -> FeedPage:
     try:
         async with caller.world.reading() as connection:
-            return await feed(connection, caller.book, after=position, limit=LARGEST_PAGE, topic=topic)
+            page = await feed(connection, caller.book, after=position, limit=LARGEST_PAGE, topic=topic)
+            return await caller.world.vault.opened_value(connection, caller.book, page)
     except (psycopg.OperationalError, psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests):
         # The database will be back, and the reader is spared to begin anew.
         return FeedPage([], position)

@@ -291,7 +291,15 @@ async def back_test_risk_rules(asked: BacktestRequest, caller: Calling) -> Respo
     else:
         rules = checked(tuple(rule.to_rule() for rule in asked.rules), asked.policy.to_policy())
     async with caller.world.reading() as connection:
-        report = await back_test(connection, caller.book, rules, asked.since, asked.until, after=asked.after_position)
+        report = await back_test(
+            connection,
+            caller.book,
+            rules,
+            asked.since,
+            asked.until,
+            vault=caller.world.vault,
+            after=asked.after_position,
+        )
     return answer(report)
 
 

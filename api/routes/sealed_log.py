@@ -211,7 +211,12 @@ async def prove_consistency(
 
 
 @router.reads(
-    "/tile/{path:path}", (), "32 bytes a hash", scope="audit:read", media_type=_OCTETS, refuses=(NotSealed, RouteNotFound)
+    "/tile/{path:path}",
+    (),
+    "32 bytes a hash",
+    scope="audit:read",
+    media_type=_OCTETS,
+    refuses=(NotSealed, RouteNotFound),
 )
 async def show_tile(path: str, caller: Calling) -> Response:
     """Show a tile of the tree of hashes, as C2SP tlog-tiles cuts and names them: up to 256 hashes of 32 bytes."""

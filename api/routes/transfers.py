@@ -166,6 +166,7 @@ _RECORDED = {
     (TransferReceipt, HoldPlacedReceipt),
     _RECORDED,
     scope="ledger:write",
+    needs_two=True,
     refuses=(*POSTING_REFUSALS, SameAccount, ExpiryInPast),
     rules=Rules("ledger:write", takes_key=True, may_rehearse=True, thin=True),
     body=TransferRequest,

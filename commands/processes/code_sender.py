@@ -28,6 +28,7 @@ from ledger.payment import REQUIRES_ACTION
 from ledger.payment_state import fold
 from ledger.store import read
 from ledger.store.connection import Database, in_book
+from ledger.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,10 @@ class _Waiting(msgspec.Struct):
 class CodeSender:
     """Sends the codes of all books of one process. One for an event loop; closed at its end."""
 
-    def __init__(self, pool: AsyncConnectionPool, messengers: Mapping[Kind, Messenger]) -> None:
-        self._pool, self._messengers = pool, messengers
+    def __init__(
+        self, pool: AsyncConnectionPool, messengers: Mapping[Kind, Messenger], vault: Vault | None = None
+    ) -> None:
+        self._pool, self._messengers, self._vault = pool, messengers, vault
         self._waiting: dict[tuple[str, str], _Waiting] = {}
         self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -129,7 +132,10 @@ class CodeSender:
 
     async def _is_done_with(self, connection: AsyncConnection[Any], book: str, code: OneTimeCode) -> bool:
         """Whether the code is sent, or will never be needed."""
-        reached = address_of(code.recipient)
+        recipient = code.recipient
+        if self._vault is not None:
+            recipient = await self._vault.opened_value(connection, book, recipient)
+        reached = address_of(recipient)
         if reached is None:
             logger.warning("the code for the payment %s of %s has nowhere to go", code.payment, book)
             return True
@@ -139,7 +145,7 @@ class CodeSender:
             logger.warning("the code for the payment %s of %s stays here: no %s", code.payment, book, SETTINGS[kind])
             self._put_off(book, code.payment, code.expires_at, _whole(code.expires_at, timedelta(seconds=1)))
             return False
-        letter = await _letter(connection, book, code)
+        letter = await _letter(connection, book, code, self._vault)
         if letter is None:
             return True
         if await messenger.send(address, letter):
@@ -158,7 +164,9 @@ class CodeSender:
         return pause_s
 
 
-async def _letter(connection: AsyncConnection[Any], book: str, code: OneTimeCode) -> Letter | None:
+async def _letter(
+    connection: AsyncConnection[Any], book: str, code: OneTimeCode, vault: Vault | None = None
+) -> Letter | None:
     """What the payer is to read; None when nobody waits for his code any more."""
     payment = fold(await read.stream(connection, book, code.payment))
     if payment is None or payment.challenge is None or payment.status != REQUIRES_ACTION:
@@ -167,6 +175,8 @@ async def _letter(connection: AsyncConnection[Any], book: str, code: OneTimeCode
     merchant = await read.event(connection, book, merchant_stream(created.merchant), 1)
     customer = await read.event(connection, book, customer_stream(created.customer), 1) if created.customer else None
     known = customer.event.metadata if customer and isinstance(customer.event, CustomerCreated) else {}
+    if vault is not None:
+        known = await vault.opened_value(connection, book, known)
     name = merchant.event.name if merchant and isinstance(merchant.event, MerchantCreated) else created.merchant
     # What he reads now, before what was once noted of him.
     language = language_for(created.client.get(_LANGUAGE) or known.get(_LANGUAGE, ""))
@@ -179,7 +189,9 @@ def _whole(until: datetime, unit: timedelta) -> int:
     return max(1, (until - datetime.now(UTC)) // unit)
 
 
-async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: asyncio.Event) -> None:
+async def run_codes(
+    database: Database, urls: Mapping[Kind, str | None], stop: asyncio.Event, vault: Vault | None = None
+) -> None:
     """Send the codes of all books, also of those that are made meanwhile, until `stop` is set. A bug ends it.
 
     A kind of address without a URL is not sent to: its codes stay in the outbox until their time is over.
@@ -191,7 +203,7 @@ async def run_codes(database: Database, urls: Mapping[Kind, str | None], stop: a
             logger.error("%s is no URL of apprise with %s in it: nothing is sent", SETTINGS[one.kind], RECIPIENT)
     pool = database.pool(size=SENT_AT_ONCE + 1)
     await pool.open()
-    sender = CodeSender(pool, usable)
+    sender = CodeSender(pool, usable, vault)
     look_s = _LOOK_S if usable else _LOOK_AT_REST_S
     try:
         await for_each_book(database, (partial(_watch, sender, look_s),), stop)

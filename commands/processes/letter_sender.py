@@ -26,6 +26,7 @@ from ledger.money import Money
 from ledger.payment_state import fold
 from ledger.store import read
 from ledger.store.connection import Database
+from ledger.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ _LANGUAGE, _EMAIL = "language", "email"
 class LetterSender:
     """Sends the letters of all books of one process."""
 
-    def __init__(self, pool: AsyncConnectionPool, messenger: Messenger) -> None:
-        self._pool, self._messenger = pool, messenger
+    def __init__(self, pool: AsyncConnectionPool, messenger: Messenger, vault: Vault | None = None) -> None:
+        self._pool, self._messenger, self._vault = pool, messenger, vault
         self._read_until: dict[str, int] = {}
 
     def begin_anew(self) -> None:
@@ -76,7 +77,7 @@ class LetterSender:
 
     async def _try(self, book: str, owed: Owed) -> Outcome:
         async with self._pool.connection() as connection:
-            written = await _written(connection, book, owed)
+            written = await _written(connection, book, owed, self._vault)
         if written is None:
             return "nowhere"
         address, letter = written
@@ -86,7 +87,9 @@ class LetterSender:
         return "not_taken"
 
 
-async def _written(connection: AsyncConnection[Any], book: str, owed: Owed) -> tuple[str, Letter] | None:
+async def _written(
+    connection: AsyncConnection[Any], book: str, owed: Owed, vault: Vault | None = None
+) -> tuple[str, Letter] | None:
     """Whom the letter goes to and what it says, in the language of its payer; None: he has no e-mail address."""
     payment = fold(await read.stream(connection, book, owed.payment))
     if payment is None:
@@ -94,12 +97,15 @@ async def _written(connection: AsyncConnection[Any], book: str, owed: Owed) -> t
     created = payment.created
     customer = await read.event(connection, book, customer_stream(created.customer), 1) if created.customer else None
     known = customer.event.metadata if customer and isinstance(customer.event, CustomerCreated) else {}
-    reached = address_of(known.get(_EMAIL) or created.client.get(_EMAIL, ""))
+    client = created.client
+    if vault is not None:
+        known, client = await vault.opened_value(connection, book, (known, client))
+    reached = address_of(known.get(_EMAIL) or client.get(_EMAIL, ""))
     if reached is None or reached[0] != "email":
         return None
     merchant = await read.event(connection, book, merchant_stream(created.merchant), 1)
     name = merchant.event.name if merchant and isinstance(merchant.event, MerchantCreated) else created.merchant
-    language = language_for(created.client.get(_LANGUAGE) or known.get(_LANGUAGE, ""))
+    language = language_for(client.get(_LANGUAGE) or known.get(_LANGUAGE, ""))
     refund = next((one for one in payment.refunds if one.id == owed.subject), None)
     if refund is not None:
         given_back = Money(refund.amount - refund.subsidy, created.currency)
@@ -108,7 +114,9 @@ async def _written(connection: AsyncConnection[Any], book: str, owed: Owed) -> t
     return reached[1], letter_of_payment(language, paid, name, created.order_reference)
 
 
-async def run_letters(database: Database, urls: Mapping[Kind, str | None], stop: asyncio.Event) -> None:
+async def run_letters(
+    database: Database, urls: Mapping[Kind, str | None], stop: asyncio.Event, vault: Vault | None = None
+) -> None:
     """Write to the payers of all books, also of those that are made meanwhile, until `stop` is set. A bug ends it.
 
     Without a URL for e-mail nothing is read, and nothing is owed.
@@ -123,7 +131,7 @@ async def run_letters(database: Database, urls: Mapping[Kind, str | None], stop:
         return
     pool = database.pool(size=SENT_AT_ONCE + 1)
     await pool.open()
-    sender = LetterSender(pool, messenger)
+    sender = LetterSender(pool, messenger, vault)
     try:
         await for_each_book(database, (partial(_watch, sender),), stop, sender.begin_anew)
     finally:

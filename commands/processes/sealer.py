@@ -1,7 +1,7 @@
 """Sealer: keeps the logs of all books under seal, a fraction of a second behind their writers.
 
-The tree of hashes is extended by the writers themselves, in the transaction of each batch; here its tiles are stored and
-its root is signed. What does not fit the tree is not signed: it is said, again and again, until somebody looks.
+The tree of hashes is extended by the writers themselves, in the transaction of each batch; here its tiles are stored
+and its root is signed. What does not fit the tree is not signed: it is said, again and again, until somebody looks.
 """
 
 import asyncio

@@ -32,6 +32,7 @@ from ledger.store import read
 from ledger.store.append import Appender
 from ledger.store.connection import Database
 from ledger.store.positions import events_at
+from ledger.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class WebhookSender:
     def __init__(self, pool: AsyncConnectionPool, writers: Writers, pepper: bytes, rule: AddressRule) -> None:
         self._pool, self._writers, self._pepper, self._rule = pool, writers, pepper, rule
         self._seal = HeaderSeal(pepper)
+        self._vault = Vault(pepper)
         self._read_until: dict[str, int] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._client = httpx2.AsyncClient(
@@ -116,7 +118,8 @@ class WebhookSender:
         async with self._pool.connection() as connection:
             (recorded,) = await events_at(connection, book, [message.position])
             history = await read.stream(connection, book, recorded.stream)
-        body = body_of(recorded, [fact for fact in history if fact.position <= message.position])
+            body = body_of(recorded, [fact for fact in history if fact.position <= message.position])
+            body = await self._vault.opened(connection, book, body)
         began = datetime.now(UTC)
         keys = signing_keys(self._pepper, book, message.endpoint, message.generation, message.rotated_at, began)
         try:
@@ -176,7 +179,7 @@ class WebhookSender:
 
 async def run_webhooks(database: Database, pepper: bytes, rule: AddressRule, stop: asyncio.Event) -> None:
     """Tell endpoints of all books, also those that are made meanwhile, until `stop` is set. A bug ends it."""
-    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
+    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS, Vault(pepper)))
     pool = database.pool(size=_POOL_SIZE)
     await pool.open()
     sender = WebhookSender(pool, writers, pepper, rule)

@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from functools import partial
 from math import inf
 
+import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from commands.channel_results import command_for, key_for
 from commands.channels.channel import NotSent, Unknown, Verdict
 from commands.channels.dispatcher import Dispatcher, as_it_is
 from commands.channels.registry import Registry
+from commands.channels.requests import ChannelRequest
 from commands.deciders import DECIDERS
 from commands.envelope import Answer, Part, own_envelope
 from commands.errands import ReportUnresolved
@@ -39,6 +41,8 @@ from ledger.errors import ChannelNotFound, Refusal
 from ledger.ids import stream_of
 from ledger.store.append import Appender
 from ledger.store.connection import Database
+from ledger.store.vault import Vault
+from ledger.tokens import holds_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -69,15 +73,17 @@ async def run_worker(
     due_contracts: DuePayments = no_payments,
     due_releases: DueReleases = no_releases,
     seal: AnswerSeal | None = None,
+    vault: Vault | None = None,
 ) -> None:
     """Work for all books, also those that are made meanwhile, until `stop` is set. A bug ends it with an exception."""
-    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS))
+    writers = Writers(lambda book: Handler(Appender(database, book), DECIDERS, vault))
     pool = database.pool(size=_POOL_SIZE)
     try:
         async with Dispatcher(channels, seal.opened if seal else as_it_is) as dispatcher:
             await pool.open()
             worker = Worker(database, pool, writers, dispatcher, channels, due_holds, stop, due_payments, due_contracts)
             worker.due_releases = due_releases
+            worker.vault = vault
             try:
                 await worker.run()
             finally:
@@ -114,6 +120,7 @@ class Worker:
         self._calls: set[asyncio.Task[None]] = set()
         self._returns: dict[str, Rounds[Return, None]] = {}
         self.due_releases: DueReleases = no_releases
+        self.vault: Vault | None = None
 
     async def run(self) -> None:
         """Until `stop` is set: each loop ends where it stands, and none is cut off between a claim and its call."""
@@ -206,7 +213,7 @@ class Worker:
     async def _ask_and_record(self, book: str, held: Claim) -> tuple[Step, str]:
         call = held.call
         try:
-            verdict = await self._dispatcher.ask(call.channel, question_of(call))
+            verdict = await self._dispatcher.ask(call.channel, await self._opened(book, question_of(call)))
         except ChannelNotFound:
             logger.exception("the call %s of %s is for a channel that is not configured", call.id, book)
             verdict = NotSent("the channel is not configured")
@@ -221,6 +228,13 @@ class Worker:
         # What a channel says is true whether we can take it now or not: ask for it again.
         logger.error("what became of %s in %s was refused: %s", call.id, book, refusal.detail)
         return ask_again(call), f"refused: {refusal.code()}"
+
+    async def _opened(self, book: str, request: ChannelRequest) -> ChannelRequest:
+        """The request with the personal values in it as its channel is to read them."""
+        if self.vault is None or not holds_tokens(msgspec.json.encode(request)):
+            return request
+        async with self._pool.connection() as connection:
+            return await self.vault.opened_value(connection, book, request)
 
     async def _report(self, book: str, held: Claim, answer: str, tries: int) -> None:
         """Put on record, once, that nobody knows; the list of open calls tells it in any case."""

@@ -13,7 +13,7 @@ SPEC.md vectors.json verify_ledger.py verify_ledger.mjs
 The manifest is written last: a folder without one is an export that was broken off.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from hashlib import sha256
@@ -87,20 +87,26 @@ class ExportFolder:
         self._write(path, (msgspec.json.format(_ENCODER.encode(content), indent=1), b"\n"))
 
     def _write(self, path: str, pieces: Iterable[bytes]) -> None:
+        for _ in self._writing(path, pieces):
+            pass
+
+    def _writing(self, path: str, pieces: Iterable[bytes]) -> Iterator[None]:
         hashed, size = sha256(), 0
         with self._sink.open(path) as file:
             for piece in pieces:
                 file.write(piece)
                 hashed.update(piece)
                 size += len(piece)
+                yield
         self._files[path] = {"bytes": size, "sha256": hashed.hexdigest()}
 
-    def write_leaves(self, pages: Iterable[Iterable[StoredEvent]]) -> None:
-        """All events of the book, in their order; a page is all that is held in memory."""
+    def write_leaves(self, pages: Iterable[Iterable[StoredEvent]]) -> Iterator[int]:
+        """All events of the book, in their order, page by page; says after each how many they were by then."""
         written = _Bundles(pages)
         while written.more():
-            self._write(f"entries/{written.number:06}.bin", written.bundle())
-        self.leaves = written.leaves
+            for _ in self._writing(f"entries/{written.number:06}.bin", written.bundle()):
+                self.leaves = written.leaves
+                yield self.leaves
 
     def end(self, checkpoint: Checkpoint, book: str, made_at: datetime) -> Manifest:
         """The words that explain it, the two programs that check it, and the manifest."""

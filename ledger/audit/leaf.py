@@ -6,7 +6,7 @@ what counts is what is stored. The entry is sealed with the event, so that whoev
 posting rules, and a rule that changes later is found out:
 
 i64 effective at (µs since 1970), u16 number of postings, and for each
-u8 side (0 debit, 1 credit), u64 amount in minor units, u8 + currency, u16 + account         empty where nothing is posted
+u8 side (0 debit, 1 credit), u64 amount in minor units, u8 + currency, u16 + account      empty: nothing is posted
 """
 
 from datetime import UTC, datetime, timedelta
@@ -44,14 +44,20 @@ class StoredEvent(Struct, frozen=True, gc=False):
 
 def leaf_of(event: StoredEvent) -> bytes:
     """The entry of the tree for this event."""
-    return _preimage(
-        PREFIX,
-        (event.position, event.version, microseconds(event.recorded_at)),
-        event.stream.encode(),
-        _short(event.topic.encode()),
-        event.metadata,
-        event.state,
-        event.entry,
+    stream, topic = event.stream.encode(), event.topic.encode()
+    return b"".join(
+        (
+            PREFIX,
+            _NUMBERS(event.position, event.version, microseconds(event.recorded_at), len(stream)),
+            stream,
+            _short(topic),
+            _LONG(len(event.metadata)),
+            event.metadata,
+            _LONG(len(event.state)),
+            event.state,
+            _LONG(len(event.entry)),
+            event.entry,
+        )
     )
 
 
@@ -63,14 +69,27 @@ def leaf_hashes(
 ) -> list[bytes]:
     """The hashes of the leaves of one batch, from columns: streams, versions, topics, states, metadata; entries."""
     at, topics = microseconds(recorded_at), dict[str, bytes]()
-    position, leaves = after_position, list[bytes]()
+    position, leaves, joined = after_position, list[bytes](), b"".join
+    # Written out here, because it is done for every event while its batch waits.
     for stream, version, topic, state, metadata, entry in zip(*columns, entries, strict=True):
         position += 1
         word = topics.get(topic)
         if word is None:
             word = topics[topic] = _short(topic.encode())
-        preimage = _preimage(_LEAF, (position, version, at), stream.encode(), word, metadata, state, entry)
-        leaves.append(sha256(preimage).digest())
+        name = stream.encode()
+        preimage = (
+            _LEAF,
+            _NUMBERS(position, version, at, len(name)),
+            name,
+            word,
+            _LONG(len(metadata)),
+            metadata,
+            _LONG(len(state)),
+            state,
+            _LONG(len(entry)),
+            entry,
+        )
+        leaves.append(sha256(joined(preimage)).digest())
     return leaves
 
 
@@ -105,31 +124,6 @@ def microseconds(moment: datetime) -> int:
 @lru_cache(4_096)
 def _money_and_account(currency: str, account: str) -> bytes:
     return len(currency).to_bytes() + currency.encode() + _short(account.encode())
-
-
-def _preimage(
-    prefix: bytes,
-    numbers: tuple[int, int, int],
-    stream: bytes,
-    topic: bytes,
-    metadata: bytes,
-    state: bytes,
-    entry: bytes,
-) -> bytes:
-    return b"".join(
-        (
-            prefix,
-            _NUMBERS(*numbers, len(stream)),
-            stream,
-            topic,
-            _LONG(len(metadata)),
-            metadata,
-            _LONG(len(state)),
-            state,
-            _LONG(len(entry)),
-            entry,
-        )
-    )
 
 
 def _posting(posting: Posting) -> bytes:

@@ -59,7 +59,8 @@ class EntryLine(Struct, frozen=True):
 class Journal(Struct, frozen=True):
     """What the file is about: entries with effect in [since, until), as known at a position of a book's log.
 
-    `end` is the day whose close the closing balances are those of: the last one that an entry could have taken effect on.
+    `end` is the day whose close the closing balances are those of: the last one on which any could take
+    effect.
     """
 
     book: str

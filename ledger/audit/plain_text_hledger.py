@@ -49,7 +49,7 @@ class HledgerText:
         """Commodities, accounts and what they were opened with."""
         journal = self._journal
         yield f"; The book {journal.book} as it is known at position {journal.known_at} of its log.\n"
-        yield f"; hledger check --strict ordereddates\ndecimal-mark .\n"
+        yield "; hledger check --strict ordereddates\ndecimal-mark .\n"
         declared: set[str] = set()
         for account in accounts:
             name = account_name(account.kind, account.id, account.currency)

@@ -65,15 +65,17 @@ class SealCheck:
         # In the order in which the log passes them; what others kept is asked first.
         named = [(one.size, 0, one) for one in kept] + [(one.size, 1, one) for one in checkpoints]
         self._ahead = sorted(named, key=lambda one: one[:2], reverse=True)
-        self._good_until = 0
+        # Up to where somebody's checkpoint agrees: theirs says nothing of ours, which may have been signed anew.
+        self._good_until = [0, 0]
 
     def take(self, leaves: Sequence[Leaf]) -> None:
         """The next events of the log."""
-        for leaf in leaves:
-            if leaf.stored is not None and leaf.stored != leaf.reckoned:
-                raise SealBroken(Fault.EVENT, leaf.position, "the event is not the one that was written")
-        hashes = [leaf.reckoned for leaf in leaves]
+        differing = (at for at, leaf in enumerate(leaves) if leaf.stored not in (None, leaf.reckoned))
+        first = next(differing, len(leaves))
+        hashes = [leaf.reckoned for leaf in leaves[:first]]
         self._check_tiles(hashes)
+        if first < len(leaves):
+            raise SealBroken(Fault.EVENT, leaves[first].position, "the event is not the one that was written")
         done = 0
         while True:
             self._check_roots()
@@ -93,10 +95,10 @@ class SealCheck:
         if self._ahead:
             asked, kind, _ = self._ahead[-1]
             words = f"the log ends at {size:,}, and a checkpoint tells of {asked:,} events"
-            raise SealBroken((Fault.KEPT, Fault.CHECKPOINT)[kind], size + 1, words, asked)
+            raise SealBroken((Fault.KEPT, Fault.CHECKPOINT)[kind], self._good_until[kind] + 1, words, asked)
         if frontier is not None and frontier != self.frontier.stored():
             words = "the log's head tells of another tree than its events make"
-            raise SealBroken(Fault.HEAD, self._good_until + 1, words, size)
+            raise SealBroken(Fault.HEAD, max(self._good_until) + 1, words, size)
 
     def _check_roots(self) -> None:
         """Hold the log so far against the checkpoints of its size."""
@@ -105,8 +107,8 @@ class SealCheck:
             if checkpoint.root != self.frontier.root:
                 whose = ("a checkpoint that was kept", "our own checkpoint")[kind]
                 words = f"the first {size:,} events are not those that {whose} tells of"
-                raise SealBroken((Fault.KEPT, Fault.CHECKPOINT)[kind], self._good_until + 1, words, size)
-            self._good_until = size
+                raise SealBroken((Fault.KEPT, Fault.CHECKPOINT)[kind], self._good_until[kind] + 1, words, size)
+            self._good_until[kind] = size
 
     def _check_tiles(self, hashes: list[bytes]) -> None:
         size = self.frontier.size
@@ -122,7 +124,9 @@ class SealCheck:
     def _differs(self, tile: Tile, content: bytes, stored: bytes) -> None:
         if not stored:
             raise SealBroken(Fault.TILE, (tile.index << 8 * (tile.level + 1)) + 1, f"{tile.path} is missing")
-        at = next(at for at in range(0, len(content), HASH_BYTES) if stored[at : at + HASH_BYTES] != content[at : at + HASH_BYTES])
+        at = 0
+        while stored[at : at + HASH_BYTES] == content[at : at + HASH_BYTES]:
+            at += HASH_BYTES
         first = (tile.index * WIDTH + at // HASH_BYTES) << 8 * tile.level
         if tile.level == 0:
             raise SealBroken(Fault.EVENT, first + 1, "the event is not the one that was sealed")

@@ -86,6 +86,7 @@ from ledger.errors.parties import (
     CreditLossNotFound,
     CustomerHasContracts,
     CustomerHasFunds,
+    CustomerHasOpenMatters,
     CustomerNotFound,
     CustomerUnknown,
     ExchangeSettledAlready,

@@ -175,6 +175,10 @@ class CustomerHasFunds(Conflict):
     """The customer has money in a wallet."""
 
 
+class CustomerHasOpenMatters(Conflict):
+    """Money of the customer is held, owed or on its way, or something of his is not decided."""
+
+
 class CustomerHasContracts(Conflict):
     """The customer has contracts or payment methods that are not over."""
 

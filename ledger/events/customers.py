@@ -45,4 +45,17 @@ class CustomerDeleted(Event, frozen=True):
     customer: str
 
 
-CustomerEvent = CustomerCreated | WalletOpened | CustomerContractAdded | CustomerDeleted
+class CustomerErased(Event, frozen=True, omit_defaults=True):
+    """What was told of the customer cannot be read any more, here and wherever it was recorded: its key is no more.
+
+    Nothing new is begun for the customer. `legal_basis` is a word such as `gdpr_17_1_b`; no personal data stands here.
+    """
+
+    topic: ClassVar[str] = "customers.erased.v1"
+
+    customer: str
+    reason: str
+    legal_basis: str
+
+
+CustomerEvent = CustomerCreated | WalletOpened | CustomerContractAdded | CustomerDeleted | CustomerErased

@@ -90,6 +90,8 @@ class PaymentCreated(Event, frozen=True, omit_defaults=True):
     tax: int = 0
     invoiced: bool = False
     discount: Discount | None = None
+    marks: dict[str, str] = {}
+    """What stands for the payer's values that are sealed, by kind (ip, email, …): the same value has the same mark."""
 
     @property
     def price(self) -> int:

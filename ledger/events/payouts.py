@@ -1,7 +1,7 @@
 """Payouts: money that leaves us, one stream each: to a merchant, for a principal (agency pay), or out of a wallet.
 
-The receiver's account number stands in the log as a whole, because the channel needs it and a payout that is asked for
-again has to name the same one; whatever is shown of it is masked.
+The receiver's account number and name stand in the log as a whole and in their seals, because the channel needs them;
+whatever is shown of the number is masked.
 """
 
 from typing import ClassVar
@@ -9,13 +9,12 @@ from typing import ClassVar
 import msgspec
 
 from ledger.events.event import Event
+from ledger.tokens import masked
 
 # Whose money a payout is.
 MERCHANT = "merchant"
 PRINCIPAL = "principal"
 CUSTOMER = "customer"
-
-_SHOWN_DIGITS = 4
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -31,9 +30,7 @@ class Destination(msgspec.Struct, frozen=True):
 
     def masked(self) -> "Destination":
         """As it is shown: the last four characters of the account, where there are more than that."""
-        hidden = len(self.account_number) - _SHOWN_DIGITS
-        kept = self.account_number[hidden:] if hidden > 0 else ""
-        return msgspec.structs.replace(self, account_number="*" * (len(self.account_number) - len(kept)) + kept)
+        return msgspec.structs.replace(self, account_number=masked(self.account_number))
 
 
 class PayoutCreated(Event, frozen=True, omit_defaults=True):

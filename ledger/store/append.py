@@ -143,14 +143,14 @@ class Appending:
         self.recorded_at = max(datetime.now(UTC), head.recorded_at)
         self._frontier = appender.frontier_at(cursor, head)
         self._appender = appender
-        self._connection = cursor.connection
+        self.connection = cursor.connection
         self._events_begun = self._keys_begun = 0
         self._balances: Cursor[Any] | None = None
         self._balances_to_change = 0
 
     def _execute(self, statement: str, wanted: Sequence[Any], *, prepare: bool = True) -> Cursor[TupleRow]:
         # A cursor of its own for each statement: in a pipeline the results of earlier ones may come in later.
-        cursor = self._connection.cursor(row_factory=tuple_row)
+        cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(self._appender.sql[statement], wanted, prepare=prepare, binary=True)
 
     def _read(self, statement: str, wanted: Any) -> list[TupleRow]:
@@ -218,7 +218,7 @@ class Appending:
             leaves = leaf_hashes(self.position + begun, self.recorded_at, columns, draft.entries[begun:])
             self._frontier = self._frontier.extended(leaves)
             self._appender.recorder.insert_columns(
-                self._connection.cursor(), self.position + begun, self.recorded_at, columns, leaves
+                self.connection.cursor(), self.position + begun, self.recorded_at, columns, leaves
             )
             self._events_begun = len(draft.streams)
         if keys := draft.keys[self._keys_begun :]:
@@ -272,7 +272,7 @@ class Appending:
         if draft.periods_reopened:
             self._execute(_REOPEN_PERIODS, (Texts(sorted(draft.periods_reopened)),))
         if draft.streams:
-            self._appender.recorder.move_head(self._connection.cursor(), last, self.recorded_at, self._frontier)
+            self._appender.recorder.move_head(self.connection.cursor(), last, self.recorded_at, self._frontier)
         return last
 
     def _update_rules(self, draft: Draft, last: int) -> None:

@@ -109,6 +109,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     repayments.RepaymentReceiptUnapplied,
     customers.CustomerContractAdded,
     customers.CustomerDeleted,
+    customers.CustomerErased,
     top_ups.TopUpRequested,
     top_ups.TopUpUnanswered,
     top_ups.TopUpSucceeded,

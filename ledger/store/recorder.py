@@ -14,7 +14,9 @@ What differs from the library, and why:
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
@@ -33,8 +35,11 @@ DatabaseTrouble = (OperationalError, InterfaceError)
 
 # A writer has its connection to itself: it waits only where the connection was lost.
 _CONNECTION_PATIENCE_S = 0.5
-# A book that nobody writes to gives its connection back.
+# A book that nobody writes to gives its connection back, at the latest after twice as long.
 _REST_AFTER_S = 10.0
+# So many of them may hold one until then: with many books the one that has rested longest gives it back at once. A
+# server has about a hundred, and there are several processes.
+MOST_AT_REST = 16
 
 _LOCK_HEAD = """
 SELECT position, recorded_at, frontier, (SELECT coalesce(max(size), 0) FROM {schema}.checkpoints)
@@ -78,13 +83,19 @@ class BookDatastore(PostgresDatastore):
         self.db_type_names = set[str]()
         self.psycopg_type_adapters = {}
         self.psycopg_python_types = {}
-        self.pool = ConnectionPool(
+        self._database, self._pool_size = database, pool_size
+        self._users, self._lock = 0, Lock()
+        self.pool = self._new_pool()
+
+    def _new_pool(self) -> ConnectionPool[Connection[DictRow]]:
+        database = self._database
+        return ConnectionPool(
             database.conninfo,
             connection_class=Connection[DictRow],
             kwargs={**database.connection_kwargs, "row_factory": dict_row, "autocommit": True},
             # A server has about a hundred connections, and there may be more books that rest.
             min_size=0,
-            max_size=pool_size,
+            max_size=self._pool_size,
             max_idle=_REST_AFTER_S,
             num_workers=1,
             open=False,
@@ -97,6 +108,53 @@ class BookDatastore(PostgresDatastore):
 
     def register_type_adapters(self) -> None:
         """None are needed, so that a recorder can be made while the database is away."""
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        """A connection of this book's; behind it the book is at rest, and others have been for longer."""
+        with self._lock:
+            self._users += 1
+        try:
+            with super().get_connection() as connection:
+                yield connection
+        finally:
+            with self._lock:
+                self._users -= 1
+            for book in _rests(self):
+                book.give_back()
+
+    def give_back(self) -> None:
+        """Close what is open, unless it is in use; the next use opens it anew."""
+        with self._lock:
+            if not self._users:
+                self.pool.close(timeout=_CONNECTION_PATIENCE_S)
+                self.pool = self._new_pool()
+
+    def close(self) -> None:
+        """For good."""
+        with _resting_lock:
+            _resting.pop(self, None)
+        super().close()
+
+    def __del__(self) -> None:
+        # At any moment, in any thread, which may hold the lock: who is gone is not listed any more anyway.
+        super().close()
+
+
+# Whose books were written to by this process and may still hold a connection, the longest at rest first.
+_resting: WeakKeyDictionary[BookDatastore, None] = WeakKeyDictionary()
+_resting_lock = Lock()
+
+
+def _rests(book: BookDatastore) -> list[BookDatastore]:
+    """Note that this one is at rest since now; returns those that are too many."""
+    with _resting_lock:
+        _resting.pop(book, None)
+        _resting[book] = None
+        too_many = list(_resting)[: max(0, len(_resting) - MOST_AT_REST)]
+        for other in too_many:
+            del _resting[other]
+        return too_many
 
 
 class BookRecorder(PostgresApplicationRecorder):

@@ -44,11 +44,13 @@ SELECT c.size, c.note, c.keys, c.signed_at, array(SELECT s.line FROM {schema}.co
 """
 _NEWEST: LiteralString = _CHECKPOINT + " ORDER BY c.size DESC LIMIT 1"
 _COVERING: LiteralString = _CHECKPOINT + " WHERE c.size >= %s ORDER BY c.size LIMIT 1"
+_ALL_CHECKPOINTS: LiteralString = _CHECKPOINT + " ORDER BY c.size"
+_SEALED_SIZE: LiteralString = "SELECT size FROM {schema}.sealer"
 _AT: LiteralString = _CHECKPOINT + " WHERE c.size = %s"
 
 
 class SealedEvent(msgspec.Struct, frozen=True):
-    """A row of the log, and the hash of its leaf that is stored beside it, None where it was written before the tree."""
+    """A row of the log, and the hash of its leaf that is stored beside it; None: written before there was a tree."""
 
     event: StoredEvent
     leaf: bytes | None
@@ -82,19 +84,41 @@ class SignedCheckpoint(msgspec.Struct, frozen=True):
 def stored_events(
     connection: Connection[Any], book: str, *, after: int = 0, until: int, page: int = PAGE
 ) -> Iterator[list[SealedEvent]]:
-    """The events behind the position `after` up to and with `until`, in pages. Raises AssertionError for a hole."""
+    """The events behind the position `after` up to and with `until`, in pages. Raises HoleInLog and Unsealable."""
     while after < until:
         rows = connection.execute(in_book(_EVENTS, book), (after, until, page), binary=True).fetchall()
-        if not rows or rows[0][0] != after + 1 or rows[-1][0] != after + len(rows):
-            raise AssertionError(f"{book}: a hole in the log behind position {after}")
+        for row in rows:
+            after += 1
+            if row[0] != after:
+                raise HoleInLog(after)
+        if not rows:
+            raise HoleInLog(after + 1)
         yield [_sealed(row) for row in rows]
-        after = rows[-1][0]
+
+
+class HoleInLog(Exception):
+    """There is no event at this position, and there should be one."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"there is no event at position {position}")
+        self.position = position
+
+
+class Unsealable(Exception):
+    """What stands at this position is no event; the cause says why."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"what stands at position {position} cannot be read as an event")
+        self.position = position
 
 
 def leaves(connection: Connection[Any] | Cursor[TupleRow], book: str, *, after: int, until: int) -> list[bytes]:
-    """The hashes of the leaves behind a position, up to and with another; those that are not stored are reckoned."""
+    """The hashes of the leaves behind a position, up to and with another; those that are not stored are reckoned.
+
+    Raises HoleInLog and Unsealable.
+    """
     rows = connection.execute(in_book(_LEAVES, book), (after, until), binary=True).fetchall()
-    found = _whole(book, rows, after, until)
+    found = _whole(rows, after, until)
     if None in found:
         rows = connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True).fetchall()
         return [_sealed(row).reckoned for row in rows]
@@ -104,16 +128,19 @@ def leaves(connection: Connection[Any] | Cursor[TupleRow], book: str, *, after: 
 async def leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> list[bytes]:
     """The same."""
     cursor = await connection.execute(in_book(_LEAVES, book), (after, until), binary=True)
-    found = _whole(book, await cursor.fetchall(), after, until)
+    found = _whole(await cursor.fetchall(), after, until)
     if None in found:
         cursor = await connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True)
         return [_sealed(row).reckoned for row in await cursor.fetchall()]
     return [leaf for leaf in found if leaf is not None]
 
 
-def _whole(book: str, rows: list[TupleRow], after: int, until: int) -> list[bytes | None]:
+def _whole(rows: list[TupleRow], after: int, until: int) -> list[bytes | None]:
+    for position, row in enumerate(rows, after + 1):
+        if row[0] != position:
+            raise HoleInLog(position)
     if len(rows) != until - after:
-        raise AssertionError(f"{book}: a hole in the log between {after} and {until}")
+        raise HoleInLog(after + len(rows) + 1)
     return [leaf if leaf is None else bytes(leaf) for _, leaf in rows]
 
 
@@ -137,7 +164,10 @@ async def stored_event_async(connection: AsyncConnection[Any], book: str, positi
 def _sealed(row: TupleRow) -> SealedEvent:
     position, stream, version, topic, recorded_at, metadata, state, leaf = row
     state = bytes(state)
-    entry = sealed_entry(codec.decode(topic, state), recorded_at)
+    try:
+        entry = sealed_entry(codec.decode(topic, state), recorded_at)
+    except Exception as error:
+        raise Unsealable(position) from error
     event = StoredEvent(position, stream, version, topic, recorded_at, bytes(metadata), state, entry)
     return SealedEvent(event, None if leaf is None else bytes(leaf))
 
@@ -183,9 +213,12 @@ async def newest_checkpoint_async(connection: AsyncConnection[Any], book: str) -
     return _checkpoint(await (await connection.execute(in_book(_NEWEST, book), binary=True)).fetchone())
 
 
-async def checkpoint_covering_async(
-    connection: AsyncConnection[Any], book: str, size: int
-) -> SignedCheckpoint | None:
+def checkpoint_covering(connection: Connection[Any], book: str, size: int) -> SignedCheckpoint | None:
+    """The smallest checkpoint that holds the first `size` events; None where none does yet."""
+    return _checkpoint(connection.execute(in_book(_COVERING, book), (size,), binary=True).fetchone())
+
+
+async def checkpoint_covering_async(connection: AsyncConnection[Any], book: str, size: int) -> SignedCheckpoint | None:
     """The smallest checkpoint that holds the first `size` events; None where none does yet."""
     return _checkpoint(await (await connection.execute(in_book(_COVERING, book), (size,), binary=True)).fetchone())
 
@@ -193,6 +226,18 @@ async def checkpoint_covering_async(
 async def checkpoint_at_async(connection: AsyncConnection[Any], book: str, size: int) -> SignedCheckpoint | None:
     """The checkpoint of exactly this size; None where there is none."""
     return _checkpoint(await (await connection.execute(in_book(_AT, book), (size,), binary=True)).fetchone())
+
+
+def all_checkpoints(connection: Connection[Any], book: str) -> list[SignedCheckpoint]:
+    """Every checkpoint, the smallest first."""
+    rows = connection.execute(in_book(_ALL_CHECKPOINTS, book), binary=True).fetchall()
+    return [found for found in map(_checkpoint, rows) if found is not None]
+
+
+def sealed_size(connection: Connection[Any], book: str) -> int:
+    """How far the tiles reach."""
+    row = connection.execute(in_book(_SEALED_SIZE, book)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _checkpoint(row: TupleRow | None) -> SignedCheckpoint | None:

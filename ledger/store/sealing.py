@@ -16,7 +16,7 @@ from ledger.audit.merkle import Frontier
 from ledger.audit.signed_note import Note, VerifierKey
 from ledger.audit.tiles import edges_of, grown
 from ledger.store.connection import in_book
-from ledger.store.sealed import leaves_async, tiles_async
+from ledger.store.sealed import HoleInLog, Unsealable, leaves_async, tiles_async
 
 MOST_AT_ONCE = 20_000
 
@@ -76,7 +76,7 @@ async def _grow(connection: AsyncConnection[Any], book: str, frontier: Frontier,
     try:
         leaves = await leaves_async(connection, book, after=frontier.size, until=until)
         tiles = grown(frontier.size, {tile.level: content for tile, content in edges.items()}, leaves)
-    except (AssertionError, ValueError) as error:
+    except (HoleInLog, Unsealable, ValueError) as error:
         raise SealBroken(f"the log of {book} or its tiles have a hole: {error}") from None
     columns = ([tile.level for tile in tiles], [tile.index for tile in tiles], list(tiles.values()))
     await connection.execute(in_book(_PUT_TILES, book), columns)

@@ -1,8 +1,8 @@
 """Vault: seals personal values under a key of their subject, and opens them again while that key is there.
 
 AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits each time; bound to book and subject. A subject's key is
-random and stands wrapped in `subject_keys`, by a key that comes from the pepper; without its row nobody can open what it
-sealed, and it is told as `[erased]`.
+random and stands wrapped in `subject_keys`, by a key that comes from the pepper; without its row nobody can open what
+it sealed, and it is told as `[erased]`.
 """
 
 import hmac
@@ -17,17 +17,22 @@ from typing import Any, LiteralString, TypeVar
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import tuple_row
 
-from ledger.personal import ERASED, MASKED_START, TOKEN_IN_BYTES, TOKEN_START, masked, token
-from ledger.store.arrays import Texts
+from ledger.store.arrays import Bytes, Texts
 from ledger.store.connection import in_book
+from ledger.tokens import ERASED, TOKEN_IN_BYTES, holds_tokens, masked, subjects_in, token
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _MOST_CIPHERS_KEPT = 4_096
 _MARK_CHARACTERS = 32
 _KEYS: LiteralString = "SELECT subject, wrapped FROM {schema}.subject_keys WHERE subject = ANY(%b)"
+_ADD: LiteralString = (
+    "INSERT INTO {schema}.subject_keys (subject, wrapped) SELECT * FROM unnest(%b::text[], %b::bytea[])"
+)
+_ERASE: LiteralString = "DELETE FROM {schema}.subject_keys WHERE subject = ANY(%b)"
 
 Told = TypeVar("Told")
 
@@ -118,29 +123,60 @@ class Vault:
         return msgspec.json.decode(await self.opened(connection, book, body), type=type(value))
 
 
-def holds_tokens(body: bytes) -> bool:
-    """Whether a sealed value may stand in this."""
-    return TOKEN_START in body or MASKED_START in body
-
-
-def subjects_in(body: bytes) -> list[str]:
-    """Whose sealed values stand in this, each once."""
-    if not holds_tokens(body):
-        return []
-    return sorted({found["subject"].decode() for found in TOKEN_IN_BYTES.finditer(body)})
-
-
 class Keeper:
-    """The ciphers that one batch of decisions needs, and the keys that it makes: subject -> wrapped key."""
+    """The keys of subjects as one batch of decisions knows and changes them; written in the batch's transaction."""
 
     def __init__(self, vault: Vault, book: str) -> None:
         self.vault, self.book = vault, book
         # subject -> its wrapped key, None where it has none
         self.known: dict[str, bytes | None] = {}
+        self._stored: set[str] = set()
+        self._made: dict[str, bytes] = {}
+        self._erased: set[str] = set()
 
-    def missing(self, subjects: Iterable[str]) -> list[str]:
-        """Those of these subjects of which it is not known whether they have a key."""
-        return [subject for subject in subjects if subject not in self.known]
+    def read(self, connection: Connection[Any], subjects: Iterable[str]) -> None:
+        """Know these subjects' keys."""
+        wanted = [subject for subject in subjects if subject not in self.known]
+        if wanted:
+            statement = in_book(_KEYS, self.book)
+            cursor = connection.cursor(row_factory=tuple_row)
+            rows = cursor.execute(statement, (Texts(wanted),), binary=True, prepare=True).fetchall()
+            found = {subject: bytes(wrapped) for subject, wrapped in rows}
+            self.known |= dict.fromkeys(wanted) | found
+            self._stored |= found.keys()
+
+    def cipher(self, subject: str) -> Cipher:
+        """Of a subject that is known here; a new one where it has no key."""
+        wrapped = self.known[subject]
+        if wrapped is None:
+            wrapped = self.known[subject] = self._made[subject] = self.vault.new_key(self.book, subject)
+        return self.vault.cipher(self.book, subject, wrapped)
+
+    def erase(self, subject: str) -> None:
+        """Its key is to be no more, whether it had one or not."""
+        self._made.pop(subject, None)
+        self.known[subject] = None
+        self._erased.add(subject)
+
+    def unmake(self, subject: str) -> None:
+        """Take back that a key was made."""
+        self.known[subject] = None
+        self._made.pop(subject, None)
+
+    def unerase(self, subject: str, wrapped: bytes | None) -> None:
+        """Take back that its key was erased, which was this one; where it was made here, it is made again."""
+        self.known[subject] = wrapped
+        self._erased.discard(subject)
+        if wrapped is not None and subject not in self._stored:
+            self._made[subject] = wrapped
+
+    def write(self, connection: Connection[Any]) -> None:
+        """Delete what was erased, and add what was made."""
+        if self._erased:
+            connection.cursor().execute(in_book(_ERASE, self.book), (Texts(sorted(self._erased)),), binary=True)
+        if self._made:
+            columns = (Texts(self._made), Bytes(self._made.values()))
+            connection.cursor().execute(in_book(_ADD, self.book), columns, binary=True, prepare=True)
 
     def opened(self, value: Told) -> Told:
         """The value with every sealed value in it opened by the keys that are known."""

@@ -63,9 +63,9 @@ def test_an_entry_is_sealed_with_the_event_that_posts_it() -> None:
     postings = (Posting("cash", Direction.DEBIT, 5, "EUR"), Posting("sales", Direction.CREDIT, 5, "EUR"))
     assert sealed_entry(EntryPosted(postings), at) == sealed, "a transfer is an entry like any other"
     earlier = at - timedelta(microseconds=1)
-    assert sealed_entry(EntryPosted(postings, effective_at=earlier), at)[:8] == (
-        1_795_256_430_123_455
-    ).to_bytes(8, "big", signed=True)
+    assert sealed_entry(EntryPosted(postings, effective_at=earlier), at)[:8] == (1_795_256_430_123_455).to_bytes(
+        8, "big", signed=True
+    )
     assert sealed_entry(AccountFrozen("cash", "why"), at) == b""
 
 

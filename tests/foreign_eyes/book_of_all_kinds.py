@@ -1,8 +1,8 @@
 """A book of all kinds: some ten thousand entries through the real handler, with something of everything that posts.
 
-Transfers in currencies with no digits, two, three, and coins with eight, half of them dated back over weeks; payments by
-card, held and captured, refunded, disputed; cards abroad with exchange; coins, their sale; wallets and payouts. Accounts
-lie within each other's names, and descriptions try to be more than words.
+Transfers in currencies with no digits, two, three, and coins with eight, half of them dated back over weeks; payments
+by card, held and captured, refunded, disputed; cards abroad with exchange; coins, their sale; wallets and payouts.
+Accounts lie within each other's names, and descriptions try to be more than words.
 """
 
 import random
@@ -43,7 +43,7 @@ DESCRIPTIONS = (
     'She said "2026-01-01 open Assets:Evil" and left\\',
     "a ; comment, position:1 date:2020-01-01 [2020-01-01]",
     "2020-01-01=2020-01-02 * (7) | payee = 5 EUR",
-    "Büro · 会社 · 🏦 — ‘fine’",
+    "Büro · 会社 · 🏦 — ’fine’",
     "  Assets:Evil  1 EUR  = 5 EUR @ 3 USD {4 USD} #tag ^link",
 )
 _AT_ONCE = 500
@@ -56,15 +56,7 @@ def fill(held: Pen, transfers: int, payments: int, seed: int = 5) -> None:
         for command, answer in zip(commands, answers, strict=True):
             assert answer.error is None, (command, answer.error)
             assert answer.refusal is None, (command, answer.refusal, answer.refusal.detail)
-    amount = 400_000
-    _do(held, *payouts.PARTIES[2:], ReleaseFunds("acme", "EUR", amount, 0, 1_000_000))
-    for number in range(30):
-        name = f"po_{number}"
-        _do(held, payouts.payout(name, 5_000), payouts.said(payouts.paid_out(5_000, f"out_{number}"), name))
-        if number % 3 == 0:
-            _do(held, payouts.at_the_bank(name))
-        elif number % 3 == 1:
-            _do(held, payouts.said(payouts.sent_back(5_000, f"back_{number}"), name))
+    _do(held, *_paid_out(payments // 20))
 
 
 def _do(held: Pen, *commands: Command) -> None:
@@ -83,8 +75,17 @@ def _in_batches(commands: list[Command]) -> Iterator[list[Command]]:
 def accounts() -> dict[str, tuple[str, str]]:
     """Kind and currency by id: one of each, and some whose names lie within another's or are nearly another's."""
     found = {f"{kind}:{unit.lower()}": (kind, unit) for kind in KINDS for unit in UNITS}
-    near = ("customer", "customer:17", "customer:17:a", "customer_17", "customer-17", "customer.17", "x_x", "customer:e_u_r")
-    return found | {name: ("liability", "EUR") for name in near} | {"idle": ("asset", "JPY")}
+    near = (
+        "customer",
+        "customer:17",
+        "customer:17:a",
+        "customer_17",
+        "customer-17",
+        "customer.17",
+        "x_x",
+        "customer:e_u_r",
+    )
+    return found | dict.fromkeys(near, ("liability", "EUR")) | {"idle": ("asset", "JPY")}
 
 
 def _opened() -> Iterator[Command]:
@@ -109,7 +110,11 @@ def _transfers(count: int, draw: random.Random) -> Iterator[Command]:
             two, four = draw.sample(of_unit[other_unit], 2)
             more = (debit(two, amount, other_unit), credit(four, amount, other_unit))
             yield PostEntry(
-                name, (debit(one, 2 * amount, unit), credit(other, amount, unit), credit(third, amount, unit), *more), at, None, said
+                name,
+                (debit(one, 2 * amount, unit), credit(other, amount, unit), credit(third, amount, unit), *more),
+                at,
+                None,
+                said,
             )
         elif number % 50 == 9:
             yield ReverseEntry(name, posted.pop(), "by mistake; really", None, draw.choice((None, "original")))
@@ -148,8 +153,22 @@ def _paid(count: int) -> Iterator[Command]:
             yield CreatePayment(name, "acme", amount, "EUR", "quick_pay", CARD, f"order-{number}")
             yield _attempt(name, charged(amount, f"ch_{number}"))
             yield from _afterwards(name, number)
-    yield sale(100_000, 6_050, "coin_1")
-    yield sale(100_000, 5_950, "coin_2")
+    for number in range(count // 40):
+        yield sale(100_000, 6_050 if number % 2 else 5_950, f"coin_{number}")
+
+
+def _paid_out(count: int) -> Iterator[Command]:
+    """So many payouts to the merchant: on their way, gone, and come back."""
+    if count:
+        yield ReleaseFunds("acme", "EUR", count * 6_000, 0, 1_000_000)
+    for number in range(count):
+        name = f"po_{number}"
+        yield payouts.payout(name, 5_000)
+        yield payouts.said(payouts.paid_out(5_000, f"out_{number}"), name)
+        if number % 3 == 0:
+            yield payouts.at_the_bank(name)
+        elif number % 3 == 1:
+            yield payouts.said(payouts.sent_back(5_000, f"back_{number}"), name)
 
 
 def _attempt(name: str, verdict: Verdict) -> RecordAttemptResult:

@@ -203,17 +203,31 @@ class Service:
         """The text of a key with these scopes, or with all of them."""
         return self.new_named_key(book, scopes or (ADMIN,), expires_at)[1]
 
-    def new_named_key(self, book: str, scopes: Iterable[str], expires_at: datetime | None = None) -> tuple[str, str]:
-        """The id and the text of a key."""
+    def new_named_key(
+        self, book: str, scopes: Iterable[str], expires_at: datetime | None = None, person: str = ""
+    ) -> tuple[str, str]:
+        """The id and the text of a key, in these hands."""
         with self.database.owner() as connection:
             key = create_key(
-                connection, self._pepper, book=book, name=fresh("key"), scopes=scopes, expires_at=expires_at
+                connection,
+                self._pepper,
+                book=book,
+                name=fresh("key"),
+                scopes=scopes,
+                expires_at=expires_at,
+                person=person,
             )
         return key.id, key.text
 
     def caller(self, book: str, *scopes: str, server: int = 0) -> Caller:
         """Somebody with a key of this book, at one of the servers; stays until the end at most."""
         caller = Caller(self.servers[server].url, self.new_key(book, *scopes))
+        self._callers.append(caller)
+        return caller
+
+    def person(self, book: str, name: str, *scopes: str, server: int = 0) -> Caller:
+        """A person with one more key of this book."""
+        caller = Caller(self.servers[server].url, self.new_named_key(book, scopes or (ADMIN,), person=name)[1])
         self._callers.append(caller)
         return caller
 

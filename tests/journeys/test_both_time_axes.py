@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.caller import Caller, in_seconds
+from tests.journeys.payers import new_merchant, order
 from tests.journeys.service import Service
 
 MARCH, LATE_MARCH, FEBRUARY = "2026-03-10T12:00:00Z", "2026-03-31T16:00:00Z", "2026-02-20T12:00:00Z"
@@ -90,3 +91,104 @@ def test_nothing_was_reported_tomorrow(clerk: Caller) -> None:
 def test_a_key_needs_the_ledgers_scope_to_see_a_restatement(service: Service) -> None:
     blind = service.caller(service.new_book(), "payments:read")
     blind.get("/reports/restatement", period="2026-03", reported_at=0).refused(403, "scope_missing")
+
+
+# --- a balance as a series
+
+
+def test_a_balance_is_drawn_as_points_each_of_which_is_a_statements_closing_balance(service: Service) -> None:
+    caller = service.caller(service.new_book())
+    for name, kind in (("cash", "asset"), ("sales", "revenue")):
+        caller.post("/accounts", {"id": name, "name": name, "kind": kind, "currency": "EUR"}).done()
+    sale(caller, 5, FEBRUARY)
+    known = sale(caller, 100, MARCH)
+    sale(caller, 30, LATE_MARCH)
+    asked = {"from": "2026-02-01T00:00:00Z", "to": "2026-04-10T00:00:00Z", "step": "month"}
+    drawn = caller.get("/accounts/cash/balance-history", **asked).done(200)
+    assert drawn["opening"] == {"at": "2026-02-01T00:00:00Z", "debits": 0, "credits": 0, "balance": 0}
+    assert [(point["at"], point["balance"]) for point in drawn["points"]] == [
+        ("2026-03-01T00:00:00Z", 5),
+        ("2026-04-01T00:00:00Z", 135),
+        ("2026-04-10T00:00:00Z", 135),
+    ]
+    for point in drawn["points"]:
+        closing = caller.get("/accounts/cash/statement", to=point["at"]).done(200)["closing_balance"]
+        assert closing == point["balance"]
+    then = caller.get("/accounts/cash/balance-history", **asked, known_at=known).done(200)
+    assert ([point["balance"] for point in then["points"]], then["position"]) == ([5, 105, 105], known)
+    weekly = caller.get("/accounts/sales/balance-history", **{**asked, "step": "week"}).done(200)
+    assert len(weekly["points"]) == 10
+    assert weekly["points"][-1]["credits"] == 135
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status", "code", "pointer"),
+    [
+        ("/accounts/cash/balance-history", {"step": "year"}, 422, "field_invalid", "/query/step"),
+        ("/accounts/cash/balance-history", {"step": None}, 422, "field_missing", "/query/step"),
+        ("/accounts/cash/balance-history", {"from": None}, 422, "field_missing", "/query/from"),
+        ("/accounts/cash/balance-history", {"to": FEBRUARY}, 422, "field_invalid", "/query/to"),
+        ("/accounts/cash/balance-history", {"from": "2020-01-01T00:00:00Z"}, 422, "field_invalid", "/query/step"),
+        ("/accounts/cash/balance-history", {"from": "yesterday"}, 422, "timestamp_format", "/query/from"),
+        ("/accounts/cash/balance-history", {"as_of": MARCH}, 422, "unknown_parameter", "/query/as_of"),
+        ("/accounts/cash/balance-history", {"known_at": 1_000_000}, 404, "position_not_reached", None),
+        ("/accounts/nobody/balance-history", {}, 404, "account_not_found", None),
+        ("/accounts/cash/statement", {"step": None, "to": FEBRUARY}, 422, "field_invalid", "/query/to"),
+        ("/entries", {"step": None, "to": FEBRUARY}, 422, "field_invalid", "/query/to"),
+    ],
+)
+def test_a_series_that_makes_no_sense_is_refused(
+    clerk: Caller, path: str, params: dict[str, str | int | None], status: int, code: str, pointer: str | None
+) -> None:
+    asked: dict[str, str | int | None] = {"from": MARCH, "to": LATE_MARCH, "step": "hour", **params}
+    problem = clerk.get(path, **{name: value for name, value in asked.items() if value is not None})
+    errors = problem.refused(status, code)["errors"]
+    assert [error["pointer"] for error in errors] == ([] if pointer is None else [pointer])
+
+
+# --- an order as it stood, and as it was known
+
+
+def test_an_order_is_shown_as_it_stood_and_as_it_was_known_alone_and_in_the_list(service: Service) -> None:
+    caller = service.caller(service.new_book())
+    merchant = new_merchant(caller)
+    paid = order(caller, merchant, "tok_approved")
+    failed = order(caller, merchant, "tok_insufficient_funds")
+    given_back = caller.insist(f"/payments/{paid['id']}/refunds", {"reason": "came broken"}).done()
+    facts = caller.get("/events", limit=500).done(200)["data"]
+    before_the_refund = next(fact for fact in facts if fact["topic"].startswith("refunds."))["position"] - 1
+    own = [fact for fact in facts if fact["stream"] == paid["id"]]
+    for fact in own:
+        by_position = caller.get(f"/payments/{paid['id']}", known_at=fact["position"]).done(200)
+        both = caller.get(f"/payments/{paid['id']}", known_at=fact["position"], as_of=facts[-1]["when"]).done(200)
+        assert by_position == both
+        listed = caller.get("/payments", known_at=fact["position"], merchant=merchant).done(200)["data"]
+        assert by_position in listed
+    then = caller.get(f"/payments/{paid['id']}", known_at=before_the_refund).done(200)
+    now = caller.get(f"/payments/{paid['id']}").done(200)
+    assert (then["refund_status"], then["refunds"]) == ("none", [])
+    assert now["refund_status"] != "none"
+    # By status then: one page after the other.
+    for status, name in (("succeeded", paid["id"]), ("failed", failed["id"])):
+        page = caller.get("/payments", status=status, known_at=before_the_refund, limit=1).done(200)
+        assert [each["id"] for each in page["data"]] == [name]
+    first = caller.get("/payments", known_at=before_the_refund, limit=1).done(200)
+    second = caller.get("/payments", known_at=before_the_refund, limit=1, cursor=first["next_cursor"]).done(200)
+    assert [each["id"] for each in first["data"] + second["data"]] == [paid["id"], failed["id"]]
+    assert second["next_cursor"] is None
+    caller.get("/payments", limit=1, cursor=first["next_cursor"]).refused(400, "cursor_invalid")
+    # The refund has a past of its own.
+    refund = f"/refunds/{given_back['id']}"
+    caller.get(refund, known_at=before_the_refund).refused(404, "refund_not_found")
+    caller.get(refund, as_of=own[0]["when"]).refused(404, "refund_not_found")
+    assert caller.get(refund, known_at=facts[-1]["position"]).done(200)["id"] == given_back["id"]
+    assert caller.get("/payments", as_of="1990-01-01T00:00:00Z").done(200) == {"data": [], "next_cursor": None}
+
+
+def test_an_order_is_not_known_at_a_position_that_the_log_does_not_have(caller: Caller) -> None:
+    paid = order(caller, new_merchant(caller), "tok_approved")
+    for path in ("/payments", f"/payments/{paid['id']}"):
+        caller.get(path, known_at=1_000_000).refused(404, "position_not_reached")
+        problem = caller.get(path, known_at="yesterday").refused(422, "timestamp_format")
+        assert problem["errors"][0]["pointer"] == "/query/known_at"
+    caller.get(f"/payments/{paid['id']}", as_at=3).refused(422, "unknown_parameter")

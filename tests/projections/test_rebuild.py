@@ -94,7 +94,9 @@ def test_missing_and_additional_rows_are_reported(database: Database, kept: str)
     assert (table.live_rows - table.rebuilt_rows, table.only_live, table.only_rebuilt) == (1, ("(nobody,1)",), ())
 
 
-def test_rebuilds_under_write_load_are_equal_and_the_runner_survives_them(make_own: Callable[[], Database]) -> None:
+def test_rebuilds_under_write_load_are_equal_and_readers_and_the_runner_survive_them(
+    make_own: Callable[[], Database],
+) -> None:
     own = make_own()
     with pen(own, "first") as held:
         open_accounts(held)
@@ -115,7 +117,8 @@ def test_rebuilds_under_write_load_are_equal_and_the_runner_survives_them(make_o
         looking = threading.Thread(target=look)
         with writing(own, "first", size=100, pause_s=0.1):
             looking.start()
-            for name in [*BY_NAME] * 2:
+            # All of them are rebuilt under load in test_rebuild_under_load.py; these two are what is asked meanwhile.
+            for name in ["postings", "holds"] * 3:
                 report = rebuild(own, "first", name)
                 assert report.is_equal, report
             assert thread.is_alive()

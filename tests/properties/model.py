@@ -294,8 +294,8 @@ class Model:
         if request.to == "reopen":
             if request.period not in self.closed:
                 raise No(409, "period_not_closed")
-            self.closed.remove(request.period)
-            return self._done(200, 1, period=request.period, status="open")
+            # Nobody reopens alone.
+            return self._done(202, 1, kind="periods.reopen", status="pending")
         if request.period >= f"{self.now:%Y-%m}":
             raise No(409, "period_not_over")
         if request.period in self.closed:

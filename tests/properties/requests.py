@@ -206,7 +206,7 @@ class ChangePeriod:
         return f"/v1/periods/{self.period}/{self.to}"
 
     def body(self) -> Json:
-        return {"reason": "month-end"}
+        return {"reason": "month-end"} | ({"carry_forward": False} if self.to == "close" else {})
 
 
 @dataclass(frozen=True, slots=True)

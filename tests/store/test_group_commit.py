@@ -148,11 +148,11 @@ def pay(name: str, debit_account: str, credit_account: str, amount: int) -> Post
                 PostTransfer("ent_1", "ada", "bob", 1, "EUR", JANUARY),
                 ReopenPeriod("2026-01", ""),
                 PostTransfer("ent_2", "ada", "bob", 1, "EUR", JANUARY),
-                ReopenPeriod("2026-01", ""),
+                ReopenPeriod("2026-02", ""),
                 ClosePeriod("2026-01", ""),
             ],
-            [200, 409, 200, 201, 409, 200],
-            id="closed, opened and closed",
+            [200, 409, 202, 409, 409, 409],
+            id="closed, and not opened by one alone",
         ),
         pytest.param(
             [

@@ -275,5 +275,28 @@ def test_a_book_that_rests_gives_its_connection_back(
         recorder.datastore.close()
 
 
+def test_of_many_books_at_rest_only_some_hold_a_connection(
+    monkeypatch: pytest.MonkeyPatch, database: Database, make_book: Callable[[], str]
+) -> None:
+    """A day's work in many books is spread over all of them: none rests for long, and a server has few connections."""
+    monkeypatch.setattr(recorder_module, "MOST_AT_REST", 2)
+    recorders = [a_recorder(database, make_book()) for _ in range(5)]
+    for round_ in (1, 2):
+        for recorder in recorders:
+            assert recorder.insert_events(events_of(f"round-{round_}", 1)) == [round_]
+        assert [held(recorder) for recorder in recorders] == [0, 0, 0, 1, 1]
+    # What is in use is not taken away.
+    first, second = recorders[:2]
+    with first.writing() as cursor:
+        for recorder in recorders[1:]:
+            recorder.insert_events(events_of("round-3", 1))
+        assert cursor.execute("SELECT 1").fetchone() == (1,)
+        assert isinstance(first.datastore, BookDatastore)
+        first.datastore.give_back()
+        assert (held(first), held(second)) == (1, 0)
+    for recorder in recorders:
+        recorder.datastore.close()
+
+
 def held(recorder: BookRecorder) -> int:
     return recorder.datastore.pool.get_stats()["pool_size"]

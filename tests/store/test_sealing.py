@@ -4,6 +4,7 @@ import asyncio
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from psycopg import Connection
@@ -163,13 +164,13 @@ TAMPERING = [
 
 @pytest.mark.parametrize("statement", TAMPERING)
 def test_what_was_tampered_with_is_not_signed(
-    statement: str, database: Database, book: str, writer: Pen, sealing: Callable[[], int | None]
+    statement: LiteralString, database: Database, book: str, writer: Pen, sealing: Callable[[], int | None]
 ) -> None:
     pay(writer, 1)
     assert sealing() == 3
     pay(writer, 5)
     with database.owner() as connection:
-        connection.execute(in_book(statement, book))  # type: ignore[arg-type]
+        connection.execute(in_book(statement, book))
     with pytest.raises(SealBroken):
         sealing()
     with database.connect() as connection:

@@ -27,7 +27,7 @@ import secrets
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256, sha512
 from struct import Struct, error
@@ -432,6 +432,9 @@ class Books:
         self._versions, self._keys = Names(), Names()
         self._closed: set[str] = set()
         self._makers: dict[tuple[bytes, Any], tuple[Any, bool]] = {}
+        self._requests: dict[bytes, tuple[Any, ...]] = {}
+        self._approved: dict[str, str] = {}
+        self._policy: dict[str, Any] | None = None
         self._heeded = {topic.encode(): heed for topic, heed in HEEDED.items()}
 
     def take(self, raw: bytes) -> None:
@@ -456,9 +459,9 @@ class Books:
         except (ValueError, LookupError, TypeError, AttributeError):
             raise Broken("its metadata, or its state, is not what its topic asks for") from None
         if leaf.entry:
-            self._post(leaf)
+            self._post(leaf, metadata)
 
-    def _post(self, leaf: Leaf) -> None:
+    def _post(self, leaf: Leaf, metadata: dict[str, Any]) -> None:
         at, found = leaf.position, self.report.found
         sums: dict[bytes, int] = {}
         postings = leaf.postings()
@@ -481,7 +484,7 @@ class Books:
             found("leaves", "takes effect after it was recorded", at)
         if self._closed:
             month = month_of(leaf.effective)
-            if month in self._closed:
+            if month in self._closed and not self._is_adjusting(leaf, month, metadata):
                 found("periods", f"takes effect in {month}, which is closed", at)
 
     def opened(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -491,12 +494,58 @@ class Books:
             self.report.found("balances", f"opens {state['id']}, which the chart has otherwise", leaf.position)
 
     def closed(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """A month is closed: nothing takes effect in it from here on."""
+        """A month is closed: nothing takes effect in it from here on, but what adjusts it with an approval."""
+        if state.get("overridden"):
+            self._is_approved(leaf, metadata, "periods.close")
         self._closed.add(state["period"])
 
     def reopened(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A month is open again."""
+        self._is_approved(leaf, metadata, "periods.reopen")
         self._closed.discard(state["period"])
+
+    def _is_adjusting(self, leaf: Leaf, month: str, metadata: dict[str, Any]) -> bool:
+        kind = ADJUSTING.get(_shown(leaf.topic))
+        if kind is None or self._approved.get(metadata.get("causation", "")) != kind:
+            return False
+        try:
+            return bool(_OBJECT(leaf.state.decode())["adjusting"]["period"] == month)
+        except (ValueError, LookupError, TypeError):
+            return False
+
+    def requested(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """Somebody asks for what a second person has to agree to."""
+        kind, command = state["kind"], state["command"]
+        digest = sha256(f"{kind}\n{command}".encode()).hexdigest()
+        self._requests[leaf.stream] = (kind, digest, state["maker"], metadata.get("actor"))
+
+    def approved(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """A second person agrees to exactly that; what it causes is carried out."""
+        kind, digest, maker, key = self._requests.pop(leaf.stream, (None, None, None, None))
+        if (kind, digest, maker) != (state["kind"], state["digest"], state["maker"]) or kind is None:
+            self.report.found("approvals", "agrees to what was not asked for", leaf.position)
+        elif not state["checker"] or state["checker"] == maker or metadata.get("actor") == key:
+            self.report.found("approvals", "was approved by whoever had asked for it", leaf.position)
+        else:
+            self._approved[f"{_shown(leaf.stream)}.{leaf.version}"] = kind
+
+    def _is_approved(self, leaf: Leaf, metadata: dict[str, Any], kind: str) -> None:
+        if self._approved.get(metadata.get("causation", "")) != kind:
+            self.report.found("approvals", "was done without a second person", leaf.position)
+
+    def policy(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """What needs a second person from here on."""
+        if self._policy is not None:
+            self._is_approved(leaf, metadata, "approvals.change_policy")
+        self._policy = state
+        # Only now: to read every transfer would cost a book without a policy some time.
+        self._heeded.update((topic.encode(), Books.guarded) for topic in GUARDED)
+
+    def guarded(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """What needs a second person where the policy of the book says so."""
+        kind, needs_approval = GUARDED[_shown(leaf.topic)]
+        if needs_approval(self._policy or {}, state):
+            self._is_approved(leaf, metadata, kind)
 
     def proposed(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Somebody proposes what somebody else has to agree to."""
@@ -514,6 +563,8 @@ class Books:
         """A payout that may need a second person."""
         if state.get("needs_approval"):
             self._makers[leaf.stream, "payout"] = metadata.get("actor"), True
+        elif exceeds((self._policy or {}).get("payouts"), state["currency"], state["amount"]):
+            self.report.found("approvals", "asks for no second person, and the policy does", leaf.position)
 
     def payout_approved(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A second person has agreed to a payout."""
@@ -557,10 +608,42 @@ class Books:
         return found
 
 
+def exceeds(limits: dict[str, int] | None, currency: str, amount: int) -> bool:
+    """Whether a policy asks for a second person: a currency that it does not name from the first unit, None never."""
+    return limits is not None and amount > limits.get(currency, 0)
+
+
+def _posts_much(policy: dict[str, Any], state: dict[str, Any]) -> bool:
+    debits: dict[str, int] = {}
+    for one in state["postings"]:
+        if one["direction"] == "debit":
+            debits[one["currency"]] = debits.get(one["currency"], 0) + one["amount"]
+    return not state.get("carries") and any(exceeds(policy.get("entries"), *pair) for pair in debits.items())
+
+
+def _moves_much(policy: dict[str, Any], state: dict[str, Any]) -> bool:
+    return exceeds(policy.get("transfers"), state["currency"], state["amount"])
+
+
+# By topic: which command's approval it takes, and whether it does.
+GUARDED: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, Any]], Any]]] = {
+    "transfers.posted.v1": ("transfers.post", _moves_much),
+    "holds.placed.v1": ("holds.place", _moves_much),
+    "entries.posted.v1": ("entries.post", _posts_much),
+    "entries.reversal_posted.v1": ("entries.reverse", lambda policy, state: policy.get("reversals")),
+    "accounts.limits_changed.v1": (
+        "accounts.change_limits",
+        lambda policy, state: policy.get("account_limits") and not state["id"].startswith("sys:"),
+    ),
+}
+ADJUSTING = {topic: GUARDED[topic][0] for topic in ("entries.posted.v1", "entries.reversal_posted.v1")}
 HEEDED = {
     "accounts.opened.v1": Books.opened,
     "periods.closed.v1": Books.closed,
     "periods.reopened.v1": Books.reopened,
+    "approvals.policy_changed.v1": Books.policy,
+    "approvals.requested.v1": Books.requested,
+    "approvals.approved.v1": Books.approved,
     "merchant_losses.proposed.v1": Books.proposed,
     "merchant_losses.written_off.v1": Books.carried_out,
     "credit_lines.loss_proposed.v1": Books.proposed,
