@@ -242,6 +242,8 @@ TITLES: Mapping[str, str] = {
     "book_exists": "已有同名账簿。",
     "position_not_reached": "日志尚未到达该位置。",
     "not_caught_up": "视图尚未更新到该位置。",
+    "log_key_not_announced": "该账本日志中尚未公布其他签署检查点的密钥。",
+    "log_key_too_young": "其他密钥的签署时间尚短，暂不能停用此密钥。",
     "not_sealed": "尚无签名检查点包含该位置。",
     "overloaded": "等待处理的请求过多。",
     "storage_full": "数据库空间不足。",

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from itertools import accumulate
 
+from ledger.tokens import may_hold_tokens
+
 # Unicode's control, format, surrogate and line-separating characters (Cc, Cf, Cs, Zl, Zp): NUL and newline, zero-width
 # joiners, direction overrides, soft hyphens. One line of text is what every field holds, so newline and tab are out.
 _FORBIDDEN = re.compile(
@@ -55,8 +57,11 @@ _NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
 
 
 def holds_forbidden_character(text: str) -> bool:
-    """Whether a control, format, surrogate or line-separating character stands in the text."""
-    return not text.isprintable() and _FORBIDDEN.search(text) is not None
+    """Whether a control, format, surrogate or line-separating character stands in the text, or what begins a token.
+
+    A sealed value that came from outside would be opened for whoever reads it.
+    """
+    return (not text.isprintable() and _FORBIDDEN.search(text) is not None) or ("~" in text and may_hold_tokens(text))
 
 
 def is_sensitive_name(name: str) -> bool:

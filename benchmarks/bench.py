@@ -45,6 +45,8 @@ class Scale(msgspec.Struct, frozen=True):
     """Payments in one round."""
     decided: int
     """Decisions in one round."""
+    past: int
+    """Postings of a book whose past is asked for."""
     reconciled: int
     """Rows of a report, matched with as many items of ours."""
     reconciled_large: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import deciding, in_process, over_http, payments, reconciliation, sealing
+from benchmarks import deciding, in_process, over_http, past, payments, reconciliation, sealing
 from benchmarks.bench import Bench, Scale
 from benchmarks.figures import Figure
 
@@ -21,6 +21,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "payments-balance": payments.from_wallets,
     "payments-card": payments.by_card,
     "decision": deciding.decision,
+    "as-of": past.past,
     "reconciliation": reconciliation.reconciliation,
 }
 
@@ -37,6 +38,7 @@ FULL = Scale(
     paid_from_wallets=16_000,
     paid_by_card=6_400,
     decided=5_000,
+    past=10_000_000,
     reconciled=100_000,
     reconciled_large=1_000_000,
 )
@@ -54,6 +56,7 @@ QUICK = Scale(
     paid_from_wallets=1_280,
     paid_by_card=640,
     decided=500,
+    past=200_000,
     reconciled=10_000,
     reconciled_large=100_000,
 )

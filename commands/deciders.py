@@ -31,6 +31,7 @@ from commands import (
     fx,
     fx_settlements,
     holds,
+    log_key_changes,
     merchant_losses,
     merchants,
     payer_letters,
@@ -75,6 +76,7 @@ _DECIDERS: dict[type[Command], Decider] = (
     | erasure.DECIDERS
     | errands.DECIDERS
     | holds.DECIDERS
+    | log_key_changes.DECIDERS
     | periods.DECIDERS
     | approval_policy.DECIDERS
     | merchants.DECIDERS
@@ -133,6 +135,7 @@ _OF_THE_LEDGER = (
     | transfers.DECIDERS
     | entries.DECIDERS
     | holds.DECIDERS
+    | log_key_changes.DECIDERS
     | periods.DECIDERS
     | approval_policy.DECIDERS
 )

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.audit.signed_note import Note, Signer, VerifierKey
 
 _SUFFIX = ".key"
+_BEGUN = ".begun"
 
 
 class LogKeyUnusable(Exception):
@@ -29,28 +30,40 @@ class LogKeys:
         """The keys by their names, the oldest first; raises LogKeyUnusable."""
         files = sorted(self._folder.glob(f"*{_SUFFIX}"))
         if not files:
-            self.add()
+            # The first one of all follows none that could announce it.
+            self._make("0001", _SUFFIX)
             files = sorted(self._folder.glob(f"*{_SUFFIX}"))
         return {file.stem: _read(file) for file in files}
 
-    def add(self) -> str:
-        """Make one key more, and return its name."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def prepared(self) -> tuple[str, Ed25519PrivateKey]:
+        """A key that does not sign yet, and its name: one that was begun, or a new one."""
+        begun = sorted(self._folder.glob(f"*{_BEGUN}"))
+        if begun:
+            return begun[0].stem, _read(begun[0])
         taken = [int(file.stem) for file in self._folder.iterdir() if file.stem.isdigit()]
         name = f"{max(taken, default=0) + 1:04}"
+        return name, _read(self._make(name, _BEGUN))
+
+    def begin(self, name: str) -> None:
+        """Sign with the key that was prepared."""
+        (self._folder / f"{name}{_BEGUN}").rename(self._folder / f"{name}{_SUFFIX}")
+
+    def _make(self, name: str, suffix: str) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = b64encode(Ed25519PrivateKey.generate().private_bytes_raw()) + b"\n"
         # Written beside and put into its place whole: another process never reads half a key, and the first one stays.
         draft = self._folder / f".{name}.{os.getpid()}"
         draft.write_bytes(b"")
         draft.chmod(0o600)
         draft.write_bytes(content)
+        file = self._folder / f"{name}{suffix}"
         try:
-            os.link(draft, self._folder / f"{name}{_SUFFIX}")
+            os.link(draft, file)
         except FileExistsError:
             pass
         finally:
             draft.unlink()
-        return name
+        return file
 
     def retire(self, name: str) -> None:
         """Sign with this key no more; its file is kept under another name."""

@@ -36,6 +36,11 @@ def masked(text: str) -> str:
     return "*" * len(text) if hidden <= 0 else "*" * hidden + text[hidden:]
 
 
+def may_hold_tokens(text: str) -> bool:
+    """Whether what begins a token stands in this text: nothing from outside may."""
+    return _SEALED in text or _MASKED in text
+
+
 def holds_tokens(body: bytes) -> bool:
     """Whether a sealed value may stand in this."""
     return SEALED_START in body or MASKED_START in body

@@ -60,10 +60,14 @@ async def position_known_at(connection: AsyncConnection[Any], book: str, known_a
     """The position that a position or a time means; raises PositionNotReached for one that the log does not have."""
     if isinstance(known_at, datetime):
         return await position_before(connection, book, just_after(known_at))
-    head = (await checkpoints(connection, book))[LOG].position
-    if known_at > head:
+    return _reached_by_the_log(known_at, await checkpoints(connection, book))
+
+
+def _reached_by_the_log(position: int, found: dict[str, Checkpoint]) -> int:
+    head = found[LOG].position
+    if position > head:
         raise PositionNotReached(f"The log ends at {head}.", position=head)
-    return known_at
+    return position
 
 
 async def seen_by(connection: AsyncConnection[Any], book: str, views: Sequence[str], known_at: KnownAt) -> int:
@@ -71,10 +75,14 @@ async def seen_by(connection: AsyncConnection[Any], book: str, views: Sequence[s
 
     Raises PositionNotReached, and NotCaughtUp where a view has yet to come that far: wait for it with `Freshness`.
     """
-    reached = _reached(await checkpoints(connection, book), views)
+    found = await checkpoints(connection, book)
+    reached = _reached(found, views)
     if known_at is None:
         return reached
-    wanted = await position_known_at(connection, book, known_at)
+    if isinstance(known_at, datetime):
+        wanted = await position_known_at(connection, book, known_at)
+    else:
+        wanted = _reached_by_the_log(known_at, found)
     if wanted > reached:
         raise _not_caught_up(wanted, reached)
     return wanted

@@ -12,6 +12,7 @@ from api.cli import (
     exporting_journal,
     importing,
     keys,
+    log_keys,
     reconciling,
     replaying,
     up,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(books.app, name="books")
 app.add_typer(keys.app, name="keys")
+app.add_typer(log_keys.app, name="log-keys")
 app.command()(up.up)
 app.command()(demo.demo)
 app.command("import")(importing.import_transfers)

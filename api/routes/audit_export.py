@@ -1,4 +1,4 @@
-"""/audit/export: a whole book to take home, with the programs that check it; as `ledger export` writes it, in a zip file.
+"""/audit/export: a whole book to take home, with the programs that check it, as `ledger export` writes it: a zip file.
 
 Written while it is sent: nothing of it is kept here, and a page of events is all that is in memory. One that is broken
 off has no table of contents in its end, and no manifest.
@@ -43,6 +43,9 @@ class _Pieces:
 
     def flush(self) -> None:
         """There is nothing behind it."""
+
+    def close(self) -> None:
+        """It is over."""
 
     def take(self, at_least: int) -> bytes:
         """What has come in, if it is so much."""

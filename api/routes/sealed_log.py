@@ -4,6 +4,8 @@ Sizes are numbers of events: the event at position n is leaf n − 1 of the tree
 `ledger/audit/leaf.py`. Hashes are base64, as C2SP writes them.
 """
 
+import asyncio
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime
@@ -32,6 +34,8 @@ router = Router("/v1/audit", "audit")
 
 _PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 _OCTETS = "application/octet-stream"
+_PATIENCE_S = 1.0
+_LOOK_EVERY_S = 0.05
 Asked = TypeVar("Asked")
 
 
@@ -113,8 +117,10 @@ async def show_checkpoint(
     covers: Annotated[
         PositionParameter | None, Query(description="The smallest that holds this position; without, the newest.")
     ] = None,
+    min_position: MinPosition = None,
 ) -> Response:
     """Show the newest signed checkpoint of the log, or the first that holds a position."""
+    await _wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
         found = await _checkpoint(connection, caller.book, covers)
         position, _ = await read.head(connection, caller.book)
@@ -147,7 +153,7 @@ async def prove_inclusion(
     min_position: MinPosition = None,
 ) -> Response:
     """Prove that the event at a position is in the log that the newest checkpoint tells of."""
-    await caller.see(min_position)
+    await _wait_for_seal(caller, min_position)
     if position == 0:
         raise FieldInvalid("Positions begin with 1.", pointer="/query/position")
     async with caller.world.snapshot() as connection:
@@ -187,8 +193,10 @@ async def prove_consistency(
     until: Annotated[
         PositionParameter | None, Query(alias="to", description="The size of the newer one; without, the newest.")
     ] = None,
+    min_position: MinPosition = None,
 ) -> Response:
     """Prove that the log goes on from what it was, by the sizes of two checkpoints."""
+    await _wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
         newest = await _checkpoint(connection, caller.book, None)
         to_size = newest.size if until is None else until
@@ -218,17 +226,33 @@ async def prove_consistency(
     media_type=_OCTETS,
     refuses=(NotSealed, RouteNotFound),
 )
-async def show_tile(path: str, caller: Calling) -> Response:
+async def show_tile(path: str, caller: Calling, min_position: MinPosition = None) -> Response:
     """Show a tile of the tree of hashes, as C2SP tlog-tiles cuts and names them: up to 256 hashes of 32 bytes."""
     try:
         tile = Tile.parse(f"tile/{path}")
     except ValueError:
         raise RouteNotFound from None
+    await _wait_for_seal(caller, min_position)
     async with caller.world.reading() as connection:
         found = await sealed.tiles_async(connection, caller.book, [tile])
     if tile not in found:
         raise RouteNotFound
     return Response(found[tile], media_type=_OCTETS)
+
+
+async def _wait_for_seal(caller: Calling, min_position: int | None) -> None:
+    """Wait up to a second until a signed checkpoint holds this position; raises NotSealed."""
+    if min_position is None:
+        return
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        async with caller.world.reading() as connection:
+            found = await sealed.newest_checkpoint_async(connection, caller.book)
+        if found is not None and found.size >= min_position:
+            return
+        if time.monotonic() > until:
+            raise NotSealed(position=min_position, size=0 if found is None else found.size)
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _checkpoint(connection: AsyncConnection[Any], book: str, covers: int | None) -> SignedCheckpoint:

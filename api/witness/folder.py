@@ -28,7 +28,7 @@ def open_folder(folder: Path, name: str | None) -> tuple[Cosigner, Memory]:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key_file, memory_file = folder / _KEY, folder / _MEMORY
-    if False:
+    if key_file.exists() and not memory_file.exists():
         raise FolderUnusable(f"{memory_file} is gone: a key that has forgotten what it signed must sign no more")
     # The memory first: a folder with a key alone is one whose memory was lost.
     memory = Memory(memory_file)

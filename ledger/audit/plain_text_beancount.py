@@ -1,8 +1,8 @@
 """Beancount: a book's journal as `bean-check` reads it.
 
 Beancount puts what it reads in the order of days itself, so each day asserts what the accounts that it moved came to
-before it and behind it: an entry that is moved to another day breaks one of them. `~ 0` and the multiplier ask for
-exact amounts; by itself beancount lets a unit of the last digit pass.
+before it and behind it: an entry that is moved to another day breaks one of them. `~ 0` asks for the
+exact amount; by itself beancount lets a unit of the last digit pass.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ class BeancountText:
         """Commodities, accounts and what they were opened with."""
         journal = self._journal
         yield f"; The book {journal.book} as it is known at position {journal.known_at} of its log.\n"
-        yield f'option "title" {_text(journal.book)}\noption "tolerance_multiplier" "0"\n'
+        yield f'option "title" {_text(journal.book)}\n'
         declared: set[str] = set()
         for account in accounts:
             name = account_name(account.kind, account.id, account.currency)

@@ -258,6 +258,8 @@ from ledger.errors.service import (
     BookExists,
     BookNotFound,
     InternalError,
+    LogKeyNotAnnounced,
+    LogKeyTooYoung,
     NotCaughtUp,
     NotSealed,
     Overloaded,

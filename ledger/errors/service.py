@@ -39,6 +39,14 @@ class NotSealed(Unavailable):
     """No signed checkpoint holds this position yet."""
 
 
+class LogKeyNotAnnounced(Conflict):
+    """No other key that signs checkpoints has been announced in this book's log."""
+
+
+class LogKeyTooYoung(Conflict):
+    """The other keys have not signed long enough for this one to be retired."""
+
+
 class Overloaded(Unavailable):
     """Too many requests are waiting."""
 

@@ -41,7 +41,7 @@ class Case:
         self.connection, self.book, self.size, self.keys, self.chance = connection, book, size, keys, chance
 
     def run(self, statement: str, *values: object) -> None:
-        assert self.connection.execute(in_book(statement, self.book), values).rowcount >= 1  # type: ignore[arg-type]
+        assert self.connection.execute(in_book(statement, self.book), values).rowcount >= 1
 
     def any_position(self) -> int:
         return self.chance.randint(1, self.size)

@@ -17,6 +17,7 @@ from commands.periods import ClosePeriod, ReopenPeriod
 from commands.transfers import PlaceHold, PostTransfer
 from ledger.approval_state import digest_of
 from ledger.errors import (
+    AccountProtected,
     ApprovalExpired,
     ApprovalMismatch,
     ApprovalNotFound,
@@ -225,6 +226,17 @@ def test_what_takes_an_administrator_takes_two_of_them() -> None:
     story = given(ClosePeriod("2026-01", "done")).patiently().by(*ANN)
     name, digest = asked(story, ReopenPeriod("2026-01", "an invoice"), administrator=True)
     story.by(*BEN).when(GiveApproval(name, digest)).refused(ScopeMissing, scope="admin")
+    story.when(GiveApproval(name, digest), administrator=True).answered(200)
+
+
+def test_an_account_of_the_house_is_moved_by_two_administrators() -> None:
+    story = given(OpenAccount("sys:1010:main:eur", "Bank", "asset", "EUR")).patiently().by(*ANN)
+    story.accounts["sys:1010:main:eur"].protected = True
+    story.given(*ACCOUNTS, ChangeApprovalPolicy("auditor", transfers={}))
+    moved = PostTransfer("ent_1", "sys:1010:main:eur", "bank", 5, "EUR")
+    story.when(moved).refused(AccountProtected)
+    name, digest = asked(story, moved, administrator=True)
+    story.by(*BEN).when(GiveApproval(name, digest)).refused(AccountProtected)
     story.when(GiveApproval(name, digest), administrator=True).answered(200)
 
 

@@ -119,7 +119,7 @@ def _transfers(count: int, draw: random.Random) -> Iterator[Command]:
         elif number % 50 == 9:
             yield ReverseEntry(name, posted.pop(), "by mistake; really", None, draw.choice((None, "original")))
         else:
-            reference = f'ref, "{number}";' if number % 9 == 0 else None
+            reference = f'ref, evil:"{number}";' if number % 9 == 0 else None
             yield PostTransfer(name, one, other, amount, unit, at, reference, said)
             posted.append(name)
     for number in range(20):

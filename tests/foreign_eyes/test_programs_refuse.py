@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from ledger.audit.plain_text import AccountLine, EntryLine, Journal, JournalText
+from ledger.audit.plain_text_beancount import BeancountText
+from ledger.audit.plain_text_hledger import HledgerText
+from ledger.journal import credit, debit
 from ledger.store.connection import in_book
 from tests.cli import word
 from tests.foreign_eyes.conftest import Kept
@@ -152,6 +156,45 @@ def test_whatever_is_touched_is_refused(
         touched = Touched(journal)
         touch(touched, Random(seed))
         assert program.refusal(touched.write(tmp_path / f"{seed}.{program.name}")), (touch.__name__, seed)
+
+
+# --- a journal in which little happens, so that nothing else finds what is touched
+
+_JANUARY = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_DAYS = (1, 10, 20)
+_TEXTS: dict[str, Callable[[Journal], JournalText]] = {"hledger": HledgerText, "beancount": BeancountText}
+
+
+def sparse(program: Program, days: tuple[int, ...], closing: int) -> str:
+    """Cents from one account to another, each on a day of its own; the month ends long after the last of them."""
+    text = _TEXTS[program.name](Journal("shop", 3, None, None, date(2026, 1, 31)))
+    accounts = [AccountLine(name, "asset", "EUR", name, _JANUARY) for name in ("a", "b")]
+    entries = []
+    for number, day in enumerate(days):
+        moment = _JANUARY + timedelta(days=day - 1)
+        postings = (debit("a", 1, "EUR"), credit("b", 1, "EUR"))
+        entries.append(EntryLine(number, f"ent_{number}", "ent", "entries.posted.v1", moment, moment, postings))
+    return "".join((*text.begin(accounts, {}), text.entries(entries), *text.close({"a": closing, "b": -closing})))
+
+
+@each_program
+def test_a_cent_that_is_missing_in_the_end_is_refused(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "journal"
+    for closing in (2, 3, 4):
+        file.write_text(sparse(program, _DAYS, closing))
+        assert bool(program.refusal(file)) == (closing != 3)
+
+
+@each_program
+@pytest.mark.parametrize(("at", "days"), [(1, -5), (1, 5), (2, -5), (2, 5), (0, -1)])
+def test_an_entry_of_a_day_when_nothing_happened_is_refused(
+    program: Program, at: int, days: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "journal"
+    file.write_text(sparse(program, _DAYS, 3))
+    touched = Touched(file)
+    touched.move(touched.entries[at], days)
+    assert program.refusal(touched.write(file))
 
 
 # --- what our own books do not say alike

@@ -117,7 +117,7 @@ def test_a_balance_is_drawn_as_points_each_of_which_is_a_statements_closing_bala
     then = caller.get("/accounts/cash/balance-history", **asked, known_at=known).done(200)
     assert ([point["balance"] for point in then["points"]], then["position"]) == ([5, 105, 105], known)
     weekly = caller.get("/accounts/sales/balance-history", **{**asked, "step": "week"}).done(200)
-    assert len(weekly["points"]) == 10
+    assert len(weekly["points"]) == 11
     assert weekly["points"][-1]["credits"] == 135
 
 
@@ -151,7 +151,7 @@ def test_a_series_that_makes_no_sense_is_refused(
 
 def test_an_order_is_shown_as_it_stood_and_as_it_was_known_alone_and_in_the_list(service: Service) -> None:
     caller = service.caller(service.new_book())
-    merchant = new_merchant(caller)
+    merchant = new_merchant(caller, "EUR")
     paid = order(caller, merchant, "tok_approved")
     failed = order(caller, merchant, "tok_insufficient_funds")
     given_back = caller.insist(f"/payments/{paid['id']}/refunds", {"reason": "came broken"}).done()
@@ -186,7 +186,7 @@ def test_an_order_is_shown_as_it_stood_and_as_it_was_known_alone_and_in_the_list
 
 
 def test_an_order_is_not_known_at_a_position_that_the_log_does_not_have(caller: Caller) -> None:
-    paid = order(caller, new_merchant(caller), "tok_approved")
+    paid = order(caller, new_merchant(caller, "EUR"), "tok_approved")
     for path in ("/payments", f"/payments/{paid['id']}"):
         caller.get(path, known_at=1_000_000).refused(404, "position_not_reached")
         problem = caller.get(path, known_at="yesterday").refused(422, "timestamp_format")

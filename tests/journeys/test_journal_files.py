@@ -10,7 +10,7 @@ import pytest
 from ledger.audit.plain_text import account_named
 from ledger.currencies import ASSETS
 from tests.foreign_eyes.programs import PROGRAMS, Program
-from tests.journeys.caller import Caller, fresh
+from tests.journeys.caller import Caller
 from tests.journeys.service import Service
 
 JOURNAL = "/reports/journal"
@@ -25,7 +25,7 @@ def auditor(service: Service, caller: Caller) -> Caller:
             caller.post(
                 "/accounts", {"id": f"{name}:{unit.lower()}", "name": name, "kind": kind, "currency": unit}
             ).done()
-        for number in range(300):
+        for number in range(100):
             more = {"effective_at": f"2026-03-{1 + number % 31:02d}T12:00:00Z"} if number % 2 else {}
             said = f'"{number}"; and [2026-01-01] | not, a:b\\'
             caller.move(
@@ -50,7 +50,7 @@ def test_a_program_agrees_with_the_trial_balance(auditor: Caller, program: Progr
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "content-length" not in answer.headers  # It comes piece by piece.
-    assert answer.raw.endswith(b"\n; complete: 600 entries\n")
+    assert answer.raw.endswith(b"\n; complete: 200 entries\n")
     file = tmp_path / "journal"
     file.write_bytes(answer.raw)
     assert program.refusal(file) == ""
@@ -63,7 +63,7 @@ def test_a_month_is_told_with_what_it_began_and_ended_with(auditor: Caller, prog
     file.write_bytes(auditor.get(JOURNAL, format=program.name, **MARCH).raw)
     assert program.refusal(file) == ""
     assert in_units(program, file) == of_the_books(auditor, as_of="2026-03-31T23:59:59.999999Z")
-    assert b"; complete: 300 entries" in file.read_bytes()
+    assert b"; complete: 100 entries" in file.read_bytes()
     later = tmp_path / "later"
     later.write_bytes(auditor.get(JOURNAL, format=program.name, **{"from": MARCH["to"]}).raw)
     assert program.refusal(later) == ""
@@ -88,14 +88,12 @@ def test_what_was_known_is_told_the_same_ever_after(auditor: Caller) -> None:
     assert auditor.get(JOURNAL, format="hledger").raw != then.raw
 
 
-def test_it_is_for_auditors_and_leaves_a_line_before_it_is_answered(
-    service: Service, home: str, auditor: Caller
-) -> None:
+def test_it_is_for_auditors_and_leaves_a_line_in_the_access_log(service: Service, home: str, auditor: Caller) -> None:
     service.caller(home, "ledger:read").get(JOURNAL, format="hledger").refused(403, "scope_missing")
-    service.nobody().get(JOURNAL, format="hledger").refused(401, "unauthenticated")
+    service.nobody.get(JOURNAL, format="hledger").refused(401, "unauthenticated")
     begun = datetime.now(UTC)
     service.caller(home, "audit:read").get(JOURNAL, format="hledger", **MARCH)
-    lines = auditor.get("/audit/accesses", limit=500).done(200)["data"]
+    lines = auditor.get("/audit/access", limit=500).done(200)["data"]
     mine = [line for line in lines if line["route"] == "GET /v1/reports/journal" and line["status"] == 200]
     assert any(datetime.fromisoformat(line["at"]) >= begun for line in mine)
 
@@ -107,7 +105,7 @@ def test_it_is_for_auditors_and_leaves_a_line_before_it_is_answered(
         ({"format": "excel"}, 422, "field_invalid"),
         ({"format": "hledger", "from": "March"}, 422, "timestamp_format"),
         ({"format": "hledger", "from": MARCH["to"], "to": MARCH["from"]}, 422, "field_invalid"),
-        ({"format": "hledger", "known_at": "999999"}, 422, "position_not_reached"),
+        ({"format": "hledger", "known_at": "999999"}, 404, "position_not_reached"),
     ],
 )
 def test_what_makes_no_sense_is_refused(auditor: Caller, params: dict[str, str], status: int, code: str) -> None:
@@ -118,4 +116,3 @@ def test_a_book_of_nothing_has_an_empty_journal(service: Service) -> None:
     answer = service.caller(service.new_book()).get(JOURNAL, format="beancount")
     assert answer.status == 200
     assert answer.raw.endswith(b"; complete: 0 entries\n")
-    assert fresh("word")

@@ -11,7 +11,10 @@ from typing import Any, LiteralString
 
 import pytest
 
+from api.keys import load_or_create_pepper
 from ledger.store.connection import in_book
+from ledger.store.vault import Keeper, Vault
+from ledger.tokens import subjects_in
 from tests.journeys.caller import Reply, fresh
 from tests.journeys.service import Service
 
@@ -82,7 +85,11 @@ class Shop:
         ((recipient, code),) = self.sql(
             "SELECT recipient, code FROM {schema}.one_time_codes WHERE payment = %s", payment
         )
-        return recipient, code
+        vault = Vault(load_or_create_pepper(self.service.state))
+        with self.service.database.connect() as connection:
+            keeper = Keeper(vault, self.book)
+            keeper.read(connection, subjects_in(recipient.encode()))
+        return keeper.opened(recipient), code
 
     def events_of(self, payment: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.caller.get("/audit/trail", entity=payment).done(200)["data"]

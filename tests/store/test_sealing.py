@@ -207,7 +207,10 @@ def test_a_key_is_made_once_and_nobody_else_may_read_it(tmp_path: Path) -> None:
 def test_two_keys_sign_while_one_follows_the_other(tmp_path: Path) -> None:
     keys = LogKeys(tmp_path / "keys")
     (old,) = keys.sign(ORIGIN, "text\n")[1]
-    assert keys.add() == "0002"
+    name, _ = keys.prepared()
+    assert keys.sign(ORIGIN, "text\n")[1] == [old], "it is announced before it signs"
+    assert keys.prepared()[0] == name == "0002"
+    keys.begin(name)
     note, both = keys.sign(ORIGIN, "text\n")
     assert both[0] == old
     assert verify_note(note, both) == both

@@ -35,6 +35,15 @@ class Report {
     }
   }
 
+  place() {
+    const inner = ['manifest', 'leaves', 'tiles'].filter((check) => this.findings.has(check));
+    const exact = inner.map((check) => this.findings.get(check))
+      .filter(([position, until]) => position !== null && (until === null || until === position));
+    if (exact.length) return [Math.min(...exact.map(([position]) => position)), null];
+    const [, found] = this.inOrder().find(([, [position]]) => position !== null) ?? [null, [null, null]];
+    return found.slice(0, 2);
+  }
+
   inOrder() {
     return [...this.findings].sort((one, other) => CODES[one[0]] - CODES[other[0]]);
   }
@@ -176,7 +185,7 @@ class Tree {
     this.levels[0].push(leaf);
     for (let level = 0; this.levels[level].length === WIDTH; level += 1) {
       const root = perfect(this.levels[level]);
-      this.sealed(level, this.done[level], this.levels[level]);
+      this.sealed(level, this.done[level], this.levels[level], WIDTH);
       this.levels[level] = [];
       this.done[level] += 1;
       if (level + 1 === this.levels.length) {
@@ -187,8 +196,11 @@ class Tree {
     }
   }
 
-  end() {
-    this.levels.forEach((hashes, level) => hashes.length && this.sealed(level, this.done[level], hashes));
+  end(size) {
+    this.levels.forEach((hashes, level) => {
+      const width = Math.min(WIDTH, Math.floor(size / WIDTH ** level) - this.done[level] * WIDTH);
+      if (hashes.length && width >= hashes.length) this.sealed(level, this.done[level], hashes, width);
+    });
   }
 
   root() {
@@ -373,8 +385,8 @@ class Books {
       }
       sums.set(currency, (sums.get(currency) ?? 0n) + (side ? -amount : amount));
       const account = this.accounts.get(name);
-      if (account?.currency === currency) account.sides[side] += amount;
-      else found('balances', `posts to ${name}, which is no such account of the chart`);
+      if (account?.currency === currency && account.isOpen) account.sides[side] += amount;
+      else found('balances', `posts to ${name}, which is no such account, or not yet`);
     }
     for (const [currency, apart] of sums) {
       if (apart) found('entries', `debits and credits are ${said(apart < 0n ? -apart : apart)} ${currency} apart`);
@@ -467,7 +479,7 @@ const HEEDED = {
     const account = this.accounts.get(text(state.id));
     if (!account || account.kind !== text(state.kind) || account.currency !== text(state.currency)) {
       found('balances', `opens ${state.id}, which the chart has otherwise`);
-    }
+    } else account.isOpen = true;
   },
   'periods.closed.v1'(stream, state, metadata, found) {
     if (state.overridden?.length) this.needsApproval('periods.close', metadata, found);
@@ -560,7 +572,7 @@ class Export {
       balances = sidesOf(claimed.accounts);
       totals = sidesOf(claimed.trial_balance);
       const chart = object(others.get('chart.json')).accounts.map((one) => [
-        text(one.id), { kind: text(one.kind), currency: text(one.currency), sides: [0n, 0n] }]);
+        text(one.id), { kind: text(one.kind), currency: text(one.currency), sides: [0n, 0n], isOpen: false }]);
       books = new Books(new Map(chart), this.report);
       if (claimed.size !== manifest.size || manifest.origin !== new Note(others.get('checkpoint')).origin) {
         throw new Broken('it is not of one log and of one size');
@@ -615,10 +627,8 @@ class Export {
       closeSync(file);
     }
     this.size = tree.size;
-    if (whole) {
-      tree.end();
-      this.root = tree.root();
-    }
+    tree.end(size);
+    if (whole) this.root = tree.root();
     return [whole, roots];
   }
 
@@ -642,15 +652,15 @@ class Export {
     return true;
   }
 
-  sealed(level, index, hashes) {
-    const path = tilePath(level, index, hashes.length);
+  sealed(level, index, hashes, width) {
+    const path = tilePath(level, index, width);
     let content = Buffer.alloc(0);
     try {
       content = this.bytes(path);
     } catch {
       this.report.found('manifest', `the export is not whole: there is no ${path}`);
     }
-    if (content.equals(Buffer.concat(hashes))) return;
+    if (content.length === 32 * width && content.subarray(0, 32 * hashes.length).equals(Buffer.concat(hashes))) return;
     const wrong = hashes.findIndex((one, at) => !content.subarray(32 * at, 32 * at + 32).equals(one));
     const first = (index * WIDTH + (wrong < 0 ? hashes.length - 1 : wrong)) * WIDTH ** level;
     const words = level ? `${path} is not of the hashes below it` : 'is not what was sealed here';
@@ -696,7 +706,9 @@ class Export {
     if (longest > size) {
       found('truncated', `a checkpoint of ${said(longest)} events is known, and here are ${said(size)}`, size + 1, longest);
     }
-    if (whole && manifest.root !== this.root.toString('hex')) found('manifest', 'its root is not that of the leaves');
+    if (whole && head.root.equals(this.root) && manifest.root !== this.root.toString('hex')) {
+      found('manifest', 'its root is not that of the checkpoint');
+    }
     if (head.size !== size) {
       const words = `the checkpoint is of ${said(head.size)} events, and here are ${said(size)}`;
       found('root', words, Math.min(size, head.size) + 1);
@@ -779,12 +791,13 @@ export const verify = (folder, vkeys = [], kept = [], witnesses = [], quorum = -
   const findings = report.inOrder().map(([check, [position, until, words]]) => (
     { check, exit: CODES[check], position, until, words }));
   const [first] = findings;
+  const [position, until] = report.place();
   return {
     ok: !first,
     exit: first ? first.exit : keys.length ? 0 : UNSIGNED,
     check: first?.check ?? null,
-    position: first?.position ?? null,
-    until: first && first.until !== first.position ? first.until : null,
+    position,
+    until,
     words: first?.words ?? '',
     size: one.size,
     root: one.root.toString('hex'),

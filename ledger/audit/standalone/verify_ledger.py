@@ -60,6 +60,19 @@ class Report:
         if known is None or (position is not None and (known[0] is None or position < known[0])):
             self.findings[check] = (position, until, words)
 
+    def place(self) -> tuple[int | None, int | None]:
+        """Where it is wrong: at an event, or somewhere between two."""
+        inner = [self.findings[check] for check in ("manifest", "leaves", "tiles") if check in self.findings]
+        # These three are about the same bytes: one of them may know better where.
+        exact = [at for at, end, _ in inner if at is not None and end in (None, at)]
+        if exact:
+            return min(exact), None
+        for check in sorted(self.findings, key=CODES.__getitem__):
+            position, until, _ = self.findings[check]
+            if position is not None:
+                return position, until
+        return None, None
+
     def first(self) -> str | None:
         """The check that says it all: the first, in their order, that does not hold."""
         return min(self.findings, key=CODES.__getitem__) if self.findings else None
@@ -237,15 +250,16 @@ class Tree:
             level += 1
 
     def _whole(self, level: int) -> None:
-        self._sealed(level, self.done[level], self.levels[level])
+        self._sealed(level, self.done[level], self.levels[level], WIDTH)
         self.levels[level] = []
         self.done[level] += 1
 
-    def end(self) -> None:
-        """Look at the tiles of the right edge too."""
+    def end(self, size: int) -> None:
+        """Look at the tiles of the right edge too, as a log of this size has them."""
         for level, hashes in enumerate(self.levels):
-            if hashes:
-                self._sealed(level, self.done[level], hashes)
+            width = min(WIDTH, (size >> HEIGHT * level) - self.done[level] * WIDTH)
+            if hashes and width >= len(hashes):
+                self._sealed(level, self.done[level], hashes, width)
 
     def root(self) -> bytes:
         """The root of what was added so far."""
@@ -417,10 +431,10 @@ class Names:
 class Account:
     """What an account is said to be, and what was posted to it: its turnover on both sides, in minor units."""
 
-    __slots__ = ("currency", "kind", "sides")
+    __slots__ = ("currency", "is_open", "kind", "sides")
 
     def __init__(self, kind: str, currency: str) -> None:
-        self.kind, self.currency, self.sides = kind, currency.encode(), [0, 0]
+        self.kind, self.currency, self.sides, self.is_open = kind, currency.encode(), [0, 0], False
 
 
 class Books:
@@ -473,8 +487,8 @@ class Books:
                 continue
             sums[currency] = sums.get(currency, 0) + (-amount if side else amount)
             account = self.accounts.get(name)
-            if account is None or account.currency != currency:
-                found("balances", f"posts to {_shown(name)}, which is no such account of the chart", at)
+            if account is None or account.currency != currency or not account.is_open:
+                found("balances", f"posts to {_shown(name)}, which is no such account, or not yet", at)
             else:
                 account.sides[side] += amount
         for currency, apart in sums.items():
@@ -488,10 +502,12 @@ class Books:
                 found("periods", f"takes effect in {month}, which is closed", at)
 
     def opened(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """An account: it is the one of the chart."""
+        """An account, as it is in the chart: from here on it is posted to."""
         account = self.accounts.get(state["id"].encode())
         if account is None or (account.kind, account.currency) != (state["kind"], state["currency"].encode()):
             self.report.found("balances", f"opens {state['id']}, which the chart has otherwise", leaf.position)
+        else:
+            account.is_open = True
 
     def closed(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A month is closed: nothing takes effect in it from here on, but what adjusts it with an approval."""
@@ -754,8 +770,8 @@ class Export:
                 whole = False
                 self.report.found("manifest", f"the export is not whole: there is no {path}", *_held_in(path))
         self.size = tree.size
+        tree.end(size)
         if whole:
-            tree.end()
             self.root = tree.root()
         return whole, roots
 
@@ -787,14 +803,14 @@ class Export:
             return False
         return True
 
-    def _sealed(self, level: int, index: int, hashes: list[bytes]) -> None:
-        """Hold these hashes against the tile that was sealed."""
-        path, content = tile_path(level, index, len(hashes)), b""
+    def _sealed(self, level: int, index: int, hashes: list[bytes], width: int) -> None:
+        """Hold these hashes against the tile that was sealed; they are fewer where the leaves break off."""
+        path, content = tile_path(level, index, width), b""
         try:
             content = self._bytes(path)
         except OSError:
             self.report.found("manifest", f"the export is not whole: there is no {path}", *_held_in(path))
-        if content != b"".join(hashes):
+        if content[: 32 * len(hashes)] != b"".join(hashes) or len(content) != 32 * width:
             wrong = (at for at, one in enumerate(hashes) if content[32 * at : 32 * at + 32] != one)
             first = (index * WIDTH + next(wrong, len(hashes) - 1)) << HEIGHT * level
             words = "is not what was sealed here" if level == 0 else f"{path} is not of the hashes below it"
@@ -837,8 +853,8 @@ class Export:
         longest = max((note.size for _, note in notes), default=0)
         if longest > size:
             found("truncated", f"a checkpoint of {longest:,} events is known, and here are {size:,}", size + 1, longest)
-        if whole and manifest["root"] != self.root.hex():
-            found("manifest", "its root is not that of the leaves")
+        if whole and head.root == self.root and manifest["root"] != self.root.hex():
+            found("manifest", "its root is not that of the checkpoint")
         if head.size != size:
             found("root", f"the checkpoint is of {head.size:,} events, and here are {size:,}", min(size, head.size) + 1)
         elif whole and head.root != self.root:
@@ -889,13 +905,14 @@ def verify(
     keys, others = [Key(text) for text in vkeys], [Key(text) for text in witnesses]
     export.check(keys, kept, others, len(others) if quorum < 0 else quorum)
     first = report.first()
-    position, until, words = report.findings[first] if first else (None, None, "")
+    words = report.findings[first][2] if first else ""
+    position, until = report.place()
     return {
         "ok": first is None,
         "exit": CODES[first] if first else UNSIGNED if export.unsigned else 0,
         "check": first,
         "position": position,
-        "until": until if until != position else None,
+        "until": until,
         "words": words,
         "size": export.size,
         "root": export.root.hex(),
