@@ -121,6 +121,9 @@ class Metrics:
             "ledger_writer_waiting_commands", "Commands that wait to be decided.", ["book"], registry=self._registry
         )
         self._position = Gauge("ledger_log_position", "End of the book's log.", ["book"], registry=self._registry)
+        self._sealed = Gauge(
+            "ledger_sealed_position", "End of what is under a signed checkpoint.", ["book"], registry=self._registry
+        )
         self._lag = Gauge(
             "ledger_projection_lag_events",
             "How far a view is behind its log.",
@@ -151,6 +154,9 @@ class Metrics:
 
     def stands_at(self, book: str, position: int) -> None:
         self._position.labels(book).set(position)
+
+    def sealed_until(self, book: str, position: int) -> None:
+        self._sealed.labels(book).set(position)
 
     def lags(self, book: str, projection: str, events: int) -> None:
         self._lag.labels(book, projection).set(events)

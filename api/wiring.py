@@ -30,7 +30,7 @@ from commands.webhook_addresses import AddressRule
 from commands.webhook_headers import HeaderSeal
 from commands.writer import Delivery, Writers
 from ledger.errors import NotCaughtUp, Unavailable
-from ledger.store import read
+from ledger.store import read, sealed
 from ledger.store.append import Appender
 from ledger.store.connection import Database
 from ledger.store.vault import Vault
@@ -196,6 +196,9 @@ class World:
                 for view, checkpoint in found.items():
                     if view in BY_NAME:
                         self.metrics.lags(book, view, checkpoint.lag)
+                async with self.reading() as connection:
+                    newest = await sealed.newest_checkpoint_async(connection, book)
+                self.metrics.sealed_until(book, 0 if newest is None else newest.size)
         return self.metrics.exposition()
 
 

@@ -4,9 +4,9 @@ Postings that took effect before they were recorded, numbered in the order of po
 once: by effect up to a moment, by number up to a position. So they stand a second time in blocks that are sorted by
 effect, and any first n of them are a few whole blocks and a rest:
 
-    level 3   [ 65,536 of them, sorted by effect, with running sums ] …    one look into each
-    level 2                                        [ 2,048 ] … at most 31
-    level 1                                                 [ 64 ] … at most 31
+    level 3   [ 16,384 of them, sorted by effect, with running sums ] …    one look into each
+    level 2                                        [ 1,024 ] … at most 15
+    level 1                                                 [ 64 ] … at most 15
     one by one                                                      at most 63
 
 A block is written when its last posting is there, and never changed.
@@ -24,9 +24,9 @@ from ledger.store.connection import in_book
 from projections.projection import LIVE, Page, Projection, Target, Writing
 from projections.turnover import Place, Turnover
 
-# Level -> how many postings a block of it has; each is a multiple of the one below. With a further level, more than a
-# second's worth of postings would be sorted in one page.
-LEVELS = {1: 64, 2: 2_048, 3: 65_536}
+# Level -> how many postings a block of it has; each is a multiple of the one below. A further level would save looks
+# only where a single account has millions dated back, and make one page sort a second's worth of them.
+LEVELS = {1: 64, 2: 1_024, 3: 16_384}
 
 _COPY = """
 COPY {dated_back} (account, position, leg, number, is_debit, amount, late_debits, late_credits, effective_at)
@@ -132,7 +132,7 @@ WITH known AS (
 whole AS (
     SELECT level, block
       FROM known,
-           (VALUES (1::smallint, 64, 2048), (2, 2048, 65536), (3, 65536, 4611686018427387904))
+           (VALUES (1::smallint, 64, 1024), (2, 1024, 16384), (3, 16384, 4611686018427387904))
            AS of (level, size, larger),
            unnest(ARRAY(SELECT generate_series((count - count %% larger) / size, count / size - 1))) AS block)
 SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bigint AS credits

@@ -21,7 +21,7 @@ class PatientProtocol(H11Protocol):
         if self._awaits_a_request():
             self._expect_headers()
         super().data_received(data)
-        if False:
+        if not self._awaits_a_request():
             self._stop_expecting()
 
     def connection_lost(self, exc: Exception | None) -> None:

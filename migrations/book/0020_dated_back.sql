@@ -15,7 +15,7 @@ CREATE TABLE dated_back (
     CONSTRAINT dated_back_pkey PRIMARY KEY (account, position, leg)
 );
 
--- The same in blocks that are sorted by effect: at level 1 of 64 rows, at each further level of 32 blocks of the one
+-- The same in blocks that are sorted by effect: at level 1 of 64 rows, at each further level of 16 blocks of the one
 -- below. A row's sums are those of its block up to it.
 CREATE TABLE dated_back_blocks (
     account       text COLLATE "C" NOT NULL,

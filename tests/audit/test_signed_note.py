@@ -122,12 +122,18 @@ def test_a_cosignature_is_of_the_text_and_of_the_time() -> None:
     for other in (
         Note(TEXT.replace("7", "8"), note.signatures),
         Note(TEXT, (structs.replace(line, signature=(1_700_000_001).to_bytes(8) + line.signature[8:]),)),
-        Note(TEXT, (structs.replace(line, signature=(2**64 - 1).to_bytes(8) + line.signature[8:]),)),
         Note(TEXT, (structs.replace(line, signature=line.signature[8:]),)),
         Note(TEXT, (structs.replace(line, signature=line.signature[:8]),)),
     ):
         with pytest.raises(NoteInvalid, match="of witness is"):
             verify_note(other, [witness.key])
+
+
+def test_no_cosignature_is_of_a_time_that_is_none() -> None:
+    witness = cosigner("witness", 1)
+    assert verify_note(witness.sign(Note(TEXT), 2**63 - 1), [witness.key])
+    with pytest.raises(NoteInvalid, match="the time of witness is none"):
+        verify_note(witness.sign(Note(TEXT), 2**63), [witness.key])
 
 
 def test_a_key_that_cosigns_and_one_that_signs_are_two_although_they_are_one() -> None:

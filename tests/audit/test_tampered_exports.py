@@ -143,6 +143,10 @@ CLASSES: dict[str, Change] = {
 }
 
 
+# What makes a history that is as good as the true one: by itself, nobody could tell.
+AS_GOOD_AS_TRUE = ("amount", "date", "metadata", "actor", "delete_at_the_tail", "rewrite")
+
+
 # --- who changes it
 
 
@@ -274,7 +278,6 @@ def test_who_makes_all_files_fit_is_found_by_the_checkpoint(name: str, attacker:
         found = checked(attacker.folder, kept=kept)
         assert found["exit"] == 13
         assert _is_about(found, at)
-        assert checked(attacker.folder)["exit"] == 13
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -298,12 +301,10 @@ def test_who_has_the_key_of_the_log_is_found_by_a_kept_checkpoint_alone(
         attacker.files(leaves)
         attacker.tree(leaves, OURS)
         found = checked(attacker.folder, kept=kept)
-        cut = name == "delete_at_the_tail"
-        assert found["exit"] == (17 if cut and at > 11 and len(leaves) >= 11 else 16 if not cut else 17)
+        assert found["exit"] == (16 if any(at <= size <= len(leaves) for size in KEPT) else 17)
         assert _is_about(found, at)
-        alone = checked(attacker.folder)
-        # A copy of an event has an effect for a key twice; all else is a history as good as the true one.
-        assert alone["exit"] == (23 if name == "duplicate" else 22 if alone["exit"] else 0)
+        if name in AS_GOOD_AS_TRUE:
+            assert checked(attacker.folder)["exit"] == 0
 
 
 def _is_about(found: dict[str, Any], at: int) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commands.channels.channel import (
     ActionRequired,
@@ -15,6 +16,7 @@ from commands.channels.channel import (
     Unknown,
     Verdict,
 )
+from commands.confirmations import ConfirmPayment
 from commands.contract_results import RecordContractResult
 from commands.contract_updates import RecordContractUpdate, UpdateContractMethod
 from commands.contracts import (
@@ -38,6 +40,7 @@ from ledger.errors import (
     PaymentMethodInUse,
     PaymentMethodUnknown,
     PaymentNotDue,
+    PaymentStateInvalid,
     Refusal,
 )
 from ledger.events.contracts import (
@@ -186,6 +189,11 @@ def test_what_the_channel_says_instead_of_yes(verdict: Verdict, event: Event, st
     story.when(says(verdict)).then().answered(200, effect="ignored")
 
 
+def test_silence_is_recorded_once_for_each_update() -> None:
+    story = updating().given(says(Unknown("ReadTimeout")), says(REFUSED), UPDATE)
+    story.when(says(Unknown("ReadTimeout"), SECOND)).then(ContractUnanswered("con_1", "ReadTimeout"))
+
+
 def test_an_answer_that_never_left_us_may_be_told_again() -> None:
     story = updating().given(says(SMS))
     story.when(says(NotSent("refused"))).then()
@@ -290,6 +298,21 @@ def test_where_the_card_is_not_replaced_what_waited_goes_to_the_old_one() -> Non
     story = active().given(charge(1_000, at=tomorrow), tomorrow - timedelta(hours=1), UPDATE, tomorrow)
     story.given(SendScheduledPayment("pay_1"), says(REFUSED))
     assert card_of(story, "pay_1") == ("tok_sms", "agr_1")
+
+
+def test_what_waits_waits_for_the_newest_update() -> None:
+    later = NOON + timedelta(hours=1)
+    story = updating().given(says(REFUSED), UPDATE, charge(1_000, at=later), later, SendScheduledPayment("pay_1"))
+    story.when(says(AGREED)).then(UPDATED)
+    assert status_of(story) == "created"
+
+
+def test_a_charge_that_is_let_go_on_meanwhile_waits_too() -> None:
+    story = active().given(replace(charge(), confirm=False), UPDATE)
+    story.when(ConfirmPayment("pay_1")).answered(200, status="created")
+    story.when(ConfirmPayment("pay_1")).refused(PaymentStateInvalid)
+    story.given(says(AGREED))
+    assert card_of(story, "pay_1") == ("tok_new", "agr_1")
 
 
 def test_a_charge_that_is_not_due_yet_is_not_sent_by_the_update() -> None:

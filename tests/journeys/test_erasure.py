@@ -1,5 +1,6 @@
 """Erasure over HTTP (P21): no table holds a word of the person, and everything that was recorded still stands."""
 
+import json
 import time
 from typing import Any
 
@@ -172,6 +173,17 @@ def test_after_it_the_books_are_right_and_every_view_is_rebuilt_equal(story: Sto
         assert report.is_equal, report
     assert compare_balances(service.database, story.book).is_equal
     service.run_ledger("verify", "--book", story.book)
+
+
+def test_a_sealed_value_from_outside_is_taken_from_nobody(story: Story) -> None:
+    """Whoever has seen the log could else have another's values opened under his own name."""
+    with story.service.database.owner() as connection:
+        statement = "SELECT state FROM {schema}.events WHERE originator_id = %s"
+        (state,) = connection.execute(in_book(statement, story.book), (f"customer/{story.bob}",)).fetchall()[0]
+    token = json.loads(bytes(state))["name"]
+    assert token.startswith("~s1~")
+    for body in ({"name": token}, {"metadata": {"note": f"see {token}"}}, {"metadata": {token: "x"}}):
+        story.caller.post("/customers", body).refused(422, "text_forbidden_character")
 
 
 def test_only_an_administrator_erases(service: Service, story: Story) -> None:

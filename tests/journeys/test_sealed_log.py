@@ -5,6 +5,7 @@ from base64 import b64decode
 from hashlib import sha256
 from typing import Any
 
+import httpx2
 import pytest
 
 from ledger.audit.checkpoint import Checkpoint
@@ -136,3 +137,12 @@ def test_another_book_has_another_log(auditor: Caller, service: Service) -> None
     found = checkpoint(other, last)
     assert found["size"] == 1
     assert found["origin"] != checkpoint(auditor, 1)["origin"]
+
+
+def test_the_figures_say_how_far_the_seal_is(service: Service) -> None:
+    book = service.new_book()
+    caller = service.caller(book)
+    last = caller.post("/accounts", {"id": "a", "name": "a", "kind": "liability", "currency": "EUR"}).position
+    checkpoint(caller, last)
+    figures = httpx2.get(f"{service.url}/metrics", trust_env=False).text
+    assert f'ledger_sealed_position{{book="{book}"}} {last}.0' in figures

@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import msgspec
+import pytest
 
 from commands.accounts import OpenAccount
 from commands.envelope import Answer, Part
 from commands.holds import CaptureHold
 from commands.payments import CreatePayment
-from commands.processes.timers import expire_holds, expire_payments
+from commands.processes import timers
+from commands.processes.timers import expire_holds, expire_payments, keep_dates
 from commands.transfers import PlaceHold
 from ledger.events.holds import HoldExpired
 from ledger.events.payments import PaymentCreated, PaymentExpired
@@ -87,3 +90,29 @@ def test_a_payment_that_nobody_paid_in_time_expires_once_and_what_is_under_way_d
     assert [type(recorded.event) for recorded in house.history(late)] == [PaymentCreated, PaymentExpired]
     assert len(house.history(later)) == 1
     assert not any(isinstance(recorded.event, PaymentExpired) for recorded in house.history(under_way))
+
+
+def test_what_falls_due_once_more_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract's update may run out of time, and much later the contract: the first key is answered already."""
+    keys: list[str] = []
+
+    async def due(book: str, now: datetime) -> Sequence[str]:
+        return ["con_1", "pay_1"]
+
+    async def submit(book: str, part: Part) -> Answer:
+        keys.append(part.envelope.key)
+        return Answer(200, 1)
+
+    class Clock(datetime):
+        past_noon = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 3, 15, 12, Clock.past_noon, tzinfo=tz)
+
+    monkeypatch.setattr(timers, "datetime", Clock)
+    for minutes in (0, 0, 1):
+        Clock.past_noon = minutes
+        asyncio.run(keep_dates("book", due, submit))
+    assert len(keys) == 6
+    assert len(set(keys)) == 4

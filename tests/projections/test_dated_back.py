@@ -14,8 +14,8 @@ from projections.dated_back import LEVELS, DatedBack, late_until
 from projections.turnover import Place, Turnover
 from tests.projections.reading import Reader, reading
 
-# A block of the top level, some of each level below, and a rest.
-SIZE = LEVELS[3] + 5 * LEVELS[2] + 7 * LEVELS[1] + 11
+# Two blocks of the top level, some of each level below, and a rest.
+SIZE = 2 * LEVELS[3] + 5 * LEVELS[2] + 7 * LEVELS[1] + 11
 PAGE = 4_000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

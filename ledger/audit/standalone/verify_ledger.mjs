@@ -697,21 +697,21 @@ class Export {
         if (name) this.kept += 1;
       } else if (root) wrong.set(note.size, name || 'the export');
     }
-    const until = Math.min(...wrong.keys(), wrong.size ? Infinity : size);
+    const until = wrong.size ? Math.min(...wrong.keys()) : Math.max(size, head.size);
     const since = Math.max(0, ...[...right].filter((one) => one < until)) + 1;
     if (wrong.size) {
       found('kept', `history was changed since the checkpoint of size ${said(until)} (${wrong.get(until)})`, since, until);
     }
     const longest = Math.max(0, ...notes.map(([, note]) => note.size));
     if (longest > size) {
-      found('truncated', `a checkpoint of ${said(longest)} events is known, and here are ${said(size)}`, size + 1, longest);
+      const words = `a checkpoint of ${said(longest)} events is known, and here are ${said(size)}`;
+      found('truncated', words, Math.max(0, ...right) + 1, longest);
     }
     if (whole && head.root.equals(this.root) && manifest.root !== this.root.toString('hex')) {
       found('manifest', 'its root is not that of the checkpoint');
     }
     if (head.size !== size) {
-      const words = `the checkpoint is of ${said(head.size)} events, and here are ${said(size)}`;
-      found('root', words, Math.min(size, head.size) + 1);
+      found('root', `the checkpoint is of ${said(head.size)} events, and here are ${said(size)}`, since, until);
     } else if (whole && !head.root.equals(this.root)) {
       found('root', 'the leaves are not those of the checkpoint', since, until);
     }

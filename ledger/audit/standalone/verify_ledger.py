@@ -845,18 +845,19 @@ class Export:
         right = {note.size for _, note in notes if roots.get(note.size) == note.root}
         wrong = {note.size for _, note in notes if note.size in roots and roots[note.size] != note.root}
         self.kept = sum(bool(name) and note.size in right for name, note in notes)
-        until = min(wrong, default=size)
+        until = min(wrong, default=max(size, head.size))
         since = max((one for one in right if one < until), default=0) + 1
         if wrong:
-            names = ", ".join(sorted(name or "the export" for name, note in notes if note.size in wrong))
+            names = ", ".join(sorted(name or "the export" for name, note in notes if note.size == until))
             found("kept", f"history was changed since the checkpoint of size {until:,} ({names})", since, until)
         longest = max((note.size for _, note in notes), default=0)
         if longest > size:
-            found("truncated", f"a checkpoint of {longest:,} events is known, and here are {size:,}", size + 1, longest)
+            words = f"a checkpoint of {longest:,} events is known, and here are {size:,}"
+            found("truncated", words, max(right, default=0) + 1, longest)
         if whole and head.root == self.root and manifest["root"] != self.root.hex():
             found("manifest", "its root is not that of the checkpoint")
         if head.size != size:
-            found("root", f"the checkpoint is of {head.size:,} events, and here are {size:,}", min(size, head.size) + 1)
+            found("root", f"the checkpoint is of {head.size:,} events, and here are {size:,}", since, until)
         elif whole and head.root != self.root:
             found("root", "the leaves are not those of the checkpoint", since, until)
         # A file is not the one that the manifest names: which of the events in it is not?
