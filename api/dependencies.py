@@ -132,11 +132,12 @@ class Caller:
         limit: int,
         place_of: Callable[[Row], Sequence[str | int]],
         filters: Filters | None = None,
+        show: Callable[[Row], object] = lambda row: row,
     ) -> Response:
         """A page of what was found, of which there may be one more than `limit`: then there is a next page."""
-        shown = found[:limit]
-        more = len(found) > limit
-        return answered(Page(list(shown), self.next_cursor(list_name, place_of(shown[-1]), filters) if more else None))
+        shown, more = found[:limit], len(found) > limit
+        following = self.next_cursor(list_name, place_of(shown[-1]), filters) if more else None
+        return answered(Page([show(row) for row in shown], following))
 
     def continue_after(self, cursor: str, list_name: str, filters: Filters | None = None) -> list[str | int]:
         """The keys of the row that a page ended with; raises CursorInvalid."""

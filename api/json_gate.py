@@ -38,6 +38,7 @@ from ledger.errors import (
     SensitiveFieldNotAllowed,
     TextForbiddenCharacter,
 )
+from ledger.tokens import holds_tokens
 
 MAX_DEPTH = 16
 MAX_NODES = 5_000
@@ -172,7 +173,7 @@ _PLAIN_WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 def _is_harmless(raw: bytes) -> bool:
     """Whether no text of this well-formed body can be refused and no integer passes 64 bits; False is only a doubt."""
-    if b"\\" in raw or b"\x7f" in raw or not _is_plain(raw):
+    if b"\\" in raw or b"\x7f" in raw or holds_tokens(raw) or not _is_plain(raw):
         return False
     # Long runs of digits, spaces and dashes are rare. Without escapes, an odd number of quotes before one means a text.
     numbers = raw.translate(_AS_LONG_NUMBERS)

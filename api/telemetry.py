@@ -124,6 +124,12 @@ class Metrics:
         self._sealed = Gauge(
             "ledger_sealed_position", "End of what is under a signed checkpoint.", ["book"], registry=self._registry
         )
+        self._cosigned = Gauge(
+            "ledger_cosigned_position",
+            "End of what a witness has cosigned.",
+            ["book", "witness"],
+            registry=self._registry,
+        )
         self._lag = Gauge(
             "ledger_projection_lag_events",
             "How far a view is behind its log.",
@@ -157,6 +163,9 @@ class Metrics:
 
     def sealed_until(self, book: str, position: int) -> None:
         self._sealed.labels(book).set(position)
+
+    def cosigned_until(self, book: str, witness: str, position: int) -> None:
+        self._cosigned.labels(book, witness).set(position)
 
     def lags(self, book: str, projection: str, events: int) -> None:
         self._lag.labels(book, projection).set(events)

@@ -198,7 +198,10 @@ class World:
                         self.metrics.lags(book, view, checkpoint.lag)
                 async with self.reading() as connection:
                     newest = await sealed.newest_checkpoint_async(connection, book)
+                    cosigned = await sealed.lately_cosigned_async(connection, book)
                 self.metrics.sealed_until(book, 0 if newest is None else newest.size)
+                for witness, size in cosigned.items():
+                    self.metrics.cosigned_until(book, witness, size)
         return self.metrics.exposition()
 
 

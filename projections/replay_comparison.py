@@ -66,6 +66,7 @@ _WHY_NOT = {
     **dict.fromkeys(("process_checkpoints", "channel_calls", "one_time_codes"), _WORK),
     **dict.fromkeys(("webhook_endpoints", "webhook_deliveries", "payer_letters", "letter_wishes"), _WORK),
     "report_file_contents": "files as they came: the log has what was read from them",
+    "subject_keys": "keys of personal data, which the log does not hold",
     "access_log": "who read what, which is no fact of the books",
     "projection_checkpoints": "where the live views stand; each was compared there",
     "schema_migrations": "which migrations were applied",

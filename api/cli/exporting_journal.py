@@ -23,7 +23,7 @@ from ledger.store.connection import Database
 from projections.freshness import KnownAt
 from projections.journal import span
 
-_ENTRIES_AT_ONCE = 2_000
+_ENTRIES_AT_ONCE = 500
 # All balances of a large book at a moment of the past are one statement.
 _STATEMENT_TIMEOUT_MS = 600_000
 

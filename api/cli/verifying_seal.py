@@ -80,16 +80,18 @@ def _verify(
     progress: Callable[[int, int], None],
     report: SealReport,
 ) -> None:
+    # What was signed first and the head afterwards: the log goes on meanwhile, and is never behind its seal.
+    own = list(_own(connection, book, keys))
+    sealed_size = sealed.sealed_size(connection, book)
     row = connection.execute(in_book(_HEAD, book), binary=True).fetchone()
     if row is None:
         raise SealBroken(Fault.POSITIONS, 1, "the log has lost its head")
     position, frontier, last = row[0], None if row[1] is None else bytes(row[1]), row[2]
-    own = list(_own(connection, book, keys))
     ours = [one for one in kept if is_of(book, one)]
     report.kept = len(ours)
     report.unsigned = sum(not _is_signed(one, keys) for one in ours)
     check = SealCheck(
-        sealed.sealed_size(connection, book),
+        sealed_size,
         lambda tiles: sealed.tiles(connection, book, list(tiles)),
         own,
         [one.says for one in ours],

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier, Name, Request, Text500
 from api.routes.report_files import Source
@@ -199,8 +199,7 @@ async def list_breaks(
     filters = {"status": status, "type": type_, "source": source, "account": account, "since": since}
     async with caller.world.reading() as connection:
         found = await breaks(connection, caller.book, filters, after=after, limit=limit + 1)
-    following = caller.next_cursor("breaks", [found[limit - 1].place], asked) if len(found) > limit else None
-    return answer(Page([one.found for one in found[:limit]], following))
+    return caller.page("breaks", found, limit, lambda one: [one.place], asked, lambda one: one.found)
 
 
 @router.reads(

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api import late
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
@@ -358,6 +358,4 @@ async def list_contracts(
     after = 0 if cursor is None else int(caller.continue_after(cursor, "contracts", filters)[0])
     async with caller.world.reading() as connection:
         found = await contracts(connection, caller.book, **filters, after=after, limit=limit + 1)
-    shown, more = found[:limit], len(found) > limit
-    following = caller.next_cursor("contracts", [shown[-1].place], filters) if more else None
-    return answer(Page([listed.contract for listed in shown], following))
+    return caller.page("contracts", found, limit, lambda one: [one.place], filters, lambda one: one.contract)

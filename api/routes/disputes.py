@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, PartyId, Request, Text500
 from api.routing import Router
@@ -103,10 +103,7 @@ async def list_disputes(
     after = 0 if cursor is None else int(caller.continue_after(cursor, "disputes", filters)[0])
     async with caller.world.reading() as connection:
         found = await disputes(connection, caller.book, filters, after=after, limit=limit + 1)
-    shown = found[:limit]
-    more = len(found) > limit
-    following = caller.next_cursor("disputes", (shown[-1].place,), filters) if more else None
-    return answer(Page([one.dispute for one in shown], following))
+    return caller.page("disputes", found, limit, lambda one: [one.place], filters, lambda one: one.dispute)
 
 
 @router.reads(

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api import late
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier, Metadata, Request, Text500
 from api.routes.contracts import AsOf, ContractAnswerRequest, EmptyRequest
@@ -182,9 +182,9 @@ async def list_payment_methods(
         found = await payment_methods(
             connection, caller.book, customer=customer, status=status, after=after, limit=limit + 1
         )
-    shown, more = found[:limit], len(found) > limit
-    following = caller.next_cursor("payment_methods", [shown[-1].place], filters) if more else None
-    return answer(Page([listed.payment_method for listed in shown], following))
+    return caller.page(
+        "payment_methods", found, limit, lambda one: [one.place], filters, lambda one: one.payment_method
+    )
 
 
 @router.writes(

@@ -313,9 +313,7 @@ async def list_payments(
             after=after,
             limit=limit + 1,
         )
-    shown, more = found[:limit], len(found) > limit
-    following = caller.next_cursor("payments", [shown[-1].place], filters) if more else None
-    return answer(Page([listed.payment for listed in shown], following))
+    return caller.page("payments", found, limit, lambda one: [one.place], filters, lambda one: one.payment)
 
 
 async def _list_payments_then(

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 from starlette.responses import Response
 
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import AsOfState, Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
@@ -267,6 +267,4 @@ async def list_payouts(
     after = 0 if cursor is None else int(caller.continue_after(cursor, "payouts", filters)[0])
     async with caller.world.reading() as connection:
         found = await payouts(connection, caller.book, filters, after=after, limit=limit + 1)
-    shown, more = found[:limit], len(found) > limit
-    following = caller.next_cursor("payouts", [shown[-1].place], filters) if more else None
-    return answer(Page([listed.payout for listed in shown], following))
+    return caller.page("payouts", found, limit, lambda one: [one.place], filters, lambda one: one.payout)

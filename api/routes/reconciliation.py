@@ -6,7 +6,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api import late
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Day, Identifier, Request
 from api.routes.report_files import Source
@@ -91,8 +91,7 @@ async def list_reconciliation_runs(
     after = 0 if cursor is None else int(caller.continue_after(cursor, "runs", filters)[0])
     async with caller.world.reading() as connection:
         found = await runs(connection, caller.book, filters, after=after, limit=limit + 1)
-    following = caller.next_cursor("runs", [found[limit - 1].place], filters) if len(found) > limit else None
-    return answer(Page([one.run for one in found[:limit]], following))
+    return caller.page("runs", found, limit, lambda one: [one.place], filters, lambda one: one.run)
 
 
 @router.reads("/{run_id}", RunView, _RUN, scope="ledger:read", refuses=(ReconciliationRunNotFound,))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access_log import Sensitive
-from api.answers import Page, answer, told
+from api.answers import answer, told
 from api.dependencies import Caller, Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Identifier
 from api.routing import Router
@@ -167,10 +167,7 @@ async def list_report_files(
     after = 0 if cursor is None else int(caller.continue_after(cursor, "report_files", filters)[0])
     async with caller.world.reading() as connection:
         found = await report_files(connection, caller.book, filters, after=after, limit=limit + 1)
-    following = None
-    if len(found) > limit:
-        following = caller.next_cursor("report_files", [found[limit - 1].place], filters)
-    return answer(Page([one.file for one in found[:limit]], following))
+    return caller.page("report_files", found, limit, lambda one: [one.place], filters, lambda one: one.file)
 
 
 @router.reads(

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import Query
 from starlette.responses import Response
 
+from api.access_log import Sensitive
 from api.answers import answer
 from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, PeriodParameter, PositionOrTimeParameter
@@ -86,6 +87,7 @@ class RestatementPage(msgspec.Struct):
     _EXAMPLE,
     scope="ledger:read",
     refuses=(FieldMissing, PositionNotReached, TimestampFormat, CursorInvalid, LimitRange),
+    sensitive=Sensitive.NOTED,
 )
 async def show_restatement(
     caller: Calling,

@@ -34,6 +34,7 @@ router = Router("/v1/audit", "audit")
 
 _PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 _OCTETS = "application/octet-stream"
+_MOST_WITNESSES = 100
 _PATIENCE_S = 1.0
 _LOOK_EVERY_S = 0.05
 Asked = TypeVar("Asked")
@@ -117,16 +118,19 @@ async def show_checkpoint(
     covers: Annotated[
         PositionParameter | None, Query(description="The smallest that holds this position; without, the newest.")
     ] = None,
+    witnesses: Annotated[
+        int, Query(ge=0, le=_MOST_WITNESSES, description="Only one that at least so many witnesses have cosigned.")
+    ] = 0,
     min_position: MinPosition = None,
 ) -> Response:
     """Show the newest signed checkpoint of the log, or the first that holds a position."""
     await _wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
-        found = await _checkpoint(connection, caller.book, covers)
+        found = await _checkpoint(connection, caller.book, covers, witnesses)
         position, _ = await read.head(connection, caller.book)
     note = read_note(found.note)
     says = Checkpoint.parse(note.text)
-    witnesses = [line.split(" ")[1] for line in found.cosignatures]
+    cosigners = [line.split(" ")[1] for line in found.cosignatures]
     view = CheckpointView(
         says.origin,
         found.size,
@@ -134,7 +138,7 @@ async def show_checkpoint(
         found.signed_at,
         bytes(found).decode(),
         list(found.keys),
-        witnesses,
+        cosigners,
         position,
     )
     return answer(view)
@@ -255,8 +259,12 @@ async def _wait_for_seal(caller: Calling, min_position: int | None) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _checkpoint(connection: AsyncConnection[Any], book: str, covers: int | None) -> SignedCheckpoint:
-    if covers is None:
+async def _checkpoint(
+    connection: AsyncConnection[Any], book: str, covers: int | None, witnesses: int = 0
+) -> SignedCheckpoint:
+    if witnesses:
+        found = await sealed.witnessed_checkpoint_async(connection, book, witnesses, covers)
+    elif covers is None:
         found = await sealed.newest_checkpoint_async(connection, book)
     else:
         found = await sealed.checkpoint_covering_async(connection, book, covers)

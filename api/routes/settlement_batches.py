@@ -7,7 +7,7 @@ import msgspec
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import Calling, Cursor, Limit, MinPosition
 from api.fields import DEFAULT_PAGE, Currency, Identifier, Name
 from api.routing import Router
@@ -196,11 +196,7 @@ async def list_settlement_batches(
     after = (int(place[0]), str(place[1]))
     async with caller.world.reading() as connection:
         found = await batches(connection, caller.book, filters, after=after, limit=limit + 1)
-    following = None
-    if len(found) > limit:
-        last = found[limit - 1]
-        following = caller.next_cursor("settlement_batches", (last.position, last.account), filters)
-    return answer(Page([_batch(one) for one in found[:limit]], following))
+    return caller.page("settlement_batches", found, limit, lambda one: [one.position, one.account], filters, _batch)
 
 
 @router.reads(

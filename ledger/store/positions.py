@@ -43,16 +43,22 @@ WITH RECURSIVE halving (low, high) AS (
 )
 SELECT low FROM halving WHERE low = high
 """
+# Each look is a subquery of its own, behind a fence: of a join PostgreSQL would rather sort the whole log.
 _ALL_BEFORE: LiteralString = """
 WITH RECURSIVE halving (number, moment, low, high) AS (
     SELECT asked.number, asked.moment, 0::bigint, h.position
       FROM {schema}.log_head AS h, unnest(%s::timestamptz[]) WITH ORDINALITY AS asked (moment, number)
     UNION ALL
     SELECT number, moment,
-           CASE WHEN e.recorded_at < moment THEN e.notification_id ELSE low END,
-           CASE WHEN e.recorded_at < moment THEN high ELSE e.notification_id - 1 END
-      FROM halving JOIN {schema}.events AS e ON e.notification_id = (low + high + 1) / 2
-     WHERE low < high
+           CASE WHEN is_before THEN middle ELSE low END,
+           CASE WHEN is_before THEN high ELSE middle - 1 END
+      FROM (SELECT number, moment, low, high, (low + high + 1) / 2 AS middle,
+                   (SELECT e.recorded_at FROM {schema}.events AS e
+                     WHERE e.notification_id = (low + high + 1) / 2) < moment AS is_before
+              FROM halving
+             WHERE low < high
+            OFFSET 0) AS looked_at
+     WHERE is_before IS NOT NULL
 )
 SELECT low FROM halving WHERE low = high ORDER BY number
 """

@@ -47,6 +47,19 @@ _COVERING: LiteralString = _CHECKPOINT + " WHERE c.size >= %s ORDER BY c.size LI
 _ALL_CHECKPOINTS: LiteralString = _CHECKPOINT + " ORDER BY c.size"
 _SEALED_SIZE: LiteralString = "SELECT size FROM {schema}.sealer"
 _AT: LiteralString = _CHECKPOINT + " WHERE c.size = %s"
+_NEWEST_WITNESSED: LiteralString = (
+    _CHECKPOINT
+    + """
+ WHERE c.size = (SELECT s.size FROM {schema}.cosignatures AS s WHERE s.size >= %s
+                  GROUP BY s.size HAVING count(*) >= %s ORDER BY s.size DESC LIMIT 1)
+"""
+)
+_COVERING_WITNESSED: LiteralString = _NEWEST_WITNESSED.replace("ORDER BY s.size DESC", "ORDER BY s.size")
+_LATELY_COSIGNED: LiteralString = """
+SELECT name, max(size)
+  FROM (SELECT name, size FROM {schema}.cosignatures ORDER BY size DESC LIMIT 64) AS lately
+ GROUP BY name
+"""
 
 
 class SealedEvent(msgspec.Struct, frozen=True):
@@ -226,6 +239,22 @@ async def checkpoint_covering_async(connection: AsyncConnection[Any], book: str,
 async def checkpoint_at_async(connection: AsyncConnection[Any], book: str, size: int) -> SignedCheckpoint | None:
     """The checkpoint of exactly this size; None where there is none."""
     return _checkpoint(await (await connection.execute(in_book(_AT, book), (size,), binary=True)).fetchone())
+
+
+async def witnessed_checkpoint_async(
+    connection: AsyncConnection[Any], book: str, witnesses: int, covers: int | None = None
+) -> SignedCheckpoint | None:
+    """The newest checkpoint that so many witnesses cosigned, or the smallest that holds the first `covers` events."""
+    statement = _NEWEST_WITNESSED if covers is None else _COVERING_WITNESSED
+    return _checkpoint(
+        await (await connection.execute(in_book(statement, book), (covers or 0, witnesses), binary=True)).fetchone()
+    )
+
+
+async def lately_cosigned_async(connection: AsyncConnection[Any], book: str) -> dict[str, int]:
+    """How far each witness has cosigned, by its name; those that fell far behind are left out."""
+    cursor = await connection.execute(in_book(_LATELY_COSIGNED, book), binary=True)
+    return {name: size for name, size in await cursor.fetchall()}
 
 
 def all_checkpoints(connection: Connection[Any], book: str) -> list[SignedCheckpoint]:

@@ -17,6 +17,7 @@ SHOWS_NOBODY = {
     "/v1/accounts",
     "/v1/accounts/{account}",
     "/v1/accounts/{account}/balance",
+    "/v1/accounts/{account}/balance-history",
     "/v1/banks",
     "/v1/channels",
     "/v1/fx/quotes/{quote}",

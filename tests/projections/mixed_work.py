@@ -15,10 +15,10 @@ from commands.breaks import OpenBreak
 from commands.channels.channel import DisputeMoved
 from commands.contracts import ConfirmContract
 from commands.disputes import RecordDisputeWord
-from commands.envelope import Command
+from commands.envelope import Command, Part
 from commands.payments import CreatePayment, RecordAttemptResult
 from commands.payouts import RecordPayoutResult
-from commands.periods import ClosePeriod
+from commands.periods import ClosePeriod, ReopenPeriod
 from commands.reconciliation import RequestReconciliation
 from commands.refunds import RecordRefundResult, RequestRefund
 from commands.report_imports import FinishReportFile, ReadReportRows, ReceiveReportFile
@@ -37,7 +37,7 @@ from tests.commands import contract_stories, payout_stories
 from tests.commands.settlement_stories import bank_line, by_batch
 from tests.commands.stories import CARD, CHANNEL, DECLINED, REFUND_DECLINED, WALLET, charged, refunded
 from tests.projections.days_work import DaysWork, open_accounts
-from tests.writing import Pen, part
+from tests.writing import Pen, envelope, part
 
 REVIEWED, REJECTED = 8_000, 9_000
 RULES = (
@@ -50,7 +50,7 @@ _BATCHES = ("2026-03-15", "2026-03-16")
 
 
 def begin(held: Pen) -> None:
-    """Accounts, parties with money, rules of risk, a contract and a wallet with something frozen."""
+    """Accounts, parties with money, rules of risk, a contract, something frozen, and what waits for a second person."""
     open_accounts(held)
     opening: Sequence[Command] = (
         *payout_stories.FUNDED,
@@ -65,6 +65,9 @@ def begin(held: Pen) -> None:
     )
     for command in opening:
         held.do(command)
+    reopen = ReopenPeriod("2026-01", "an invoice")
+    (waits,) = held.submit([Part(envelope(command=reopen, person="ann"), reopen)])()
+    assert waits.status == 202, waits
 
 
 class MixedWork:

@@ -116,7 +116,17 @@ class OnePerson(RuleBasedStateMachine):
         told = self.ask(data.draw(st.sampled_from(self.people)), command)
         type(self).refused += told.refusal is not None
 
-    @rule(hours=st.sampled_from((1, 100, 200)))
+    @rule(data=st.data(), kind=st.sampled_from(KINDS))
+    def want_and_agree(self, data: st.DataObject, kind: int) -> None:
+        """From the beginning to the end; one person alone, where there is only one."""
+        before = len(self.approvals)
+        self.want(data, kind, patient=True)
+        if len(self.approvals) > before:
+            name, digest, _ = self.approvals[-1]
+            told = self.ask(data.draw(st.sampled_from(self.people)), GiveApproval(name, digest, BLOCKED))
+            type(self).refused += told.refusal is not None
+
+    @rule(hours=st.sampled_from((1, 1, 1, 200)))
     def wait(self, hours: int) -> None:
         self.story.given(self.story.books.now + timedelta(hours=hours))
 
@@ -166,19 +176,20 @@ class SeveralPeople(OnePerson):
 
 @pytest.mark.parametrize("machine", [OnePerson, SeveralPeople])
 def test_nobody_gets_round_a_second_person(machine: type[OnePerson]) -> None:
+    machine.asked_for = machine.refused = SeveralPeople.carried_out = 0
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         ),
     )
-    assert machine.asked_for > 100
-    assert machine.refused > 50
+    assert machine.asked_for >= 50
+    assert machine.refused >= 50
     if machine is SeveralPeople:
-        assert SeveralPeople.carried_out > 30
+        assert SeveralPeople.carried_out >= 10
 
 
 # --- on PostgreSQL, with two writers

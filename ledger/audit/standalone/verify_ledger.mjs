@@ -7,7 +7,8 @@
 // in SPEC.md; `--vectors FILE` checks this program itself.
 
 import * as crypto from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const CODES = {
   manifest: 10, leaves: 11, tiles: 12, root: 13, signature: 14, witnesses: 15, kept: 16, truncated: 17,
@@ -906,4 +907,6 @@ const main = (words) => {
   }
 };
 
-process.exitCode = main(process.argv.slice(2));
+if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(fileURLToPath(import.meta.url))) {
+  process.exitCode = main(process.argv.slice(2));
+}
