@@ -51,7 +51,7 @@ _PLAIN = frozenset(
         "list_name",
         "min_position",
     }
-    | {"product", "role", "source", "state", "status", "to", "topic", "type", "unit"}
+    | {"period", "product", "reported_at", "role", "source", "state", "status", "step", "to", "topic", "type", "unit"}
 )
 # Parameters that name what is asked for by an id.
 _NAMES = frozenset(

@@ -33,6 +33,7 @@ from api.wiring import NOTHING_BEHIND, World
 from commands.envelope import Answer, Command, Envelope, Part
 from ledger.errors import FieldInvalid, IdempotencyKeyInvalid, IdempotencyKeyMissing, Unauthenticated
 from ledger.ids import new_id
+from projections.balances import PAST_VIEWS
 from projections.freshness import KnownAt, position_known_at
 
 CALLER = "ledger.caller"
@@ -124,6 +125,12 @@ class Caller:
             async with self.world.reading() as connection:
                 position = await position_known_at(connection, self.book, known_at)
             await self.world.see(self.book, views, position)
+
+    async def see_balances(self, min_position: int | None, as_of: datetime | None, known_at: KnownAt) -> None:
+        """Wait for what balances are read from: of now the log itself, of the past their views."""
+        past = as_of is not None or known_at is not None
+        await self.see(min_position, *(PAST_VIEWS if past else ()))
+        await self.know(known_at, *PAST_VIEWS)
 
     def page(
         self,

@@ -253,6 +253,16 @@ PositionParameter = Annotated[
 ]
 """A position in the book's log."""
 
+_MOST_WITNESSES = 100
+WitnessesParameter = Annotated[
+    int,
+    PlainValidator(
+        lambda text: _digits(text, 0, _MOST_WITNESSES, FieldInvalid, "A number of witnesses is 0 to 100, in digits.")
+    ),
+    JsonSchema({**_whole(0, _MOST_WITNESSES), "default": 0}),
+]
+"""How many witnesses at least."""
+
 AmountParameter = Annotated[
     int, PlainValidator(lambda text: _digits(text, 0, LARGEST, AmountType)), JsonSchema(_whole(0, LARGEST))
 ]

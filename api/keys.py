@@ -201,7 +201,7 @@ def person_named(name: str) -> str:
     """A person as they are written down: Ann and ann are one. Raises ValueError for what is no name."""
     person = name.lower()
     if person and not _PERSON.fullmatch(person):
-        raise ValueError("a person is up to 64 letters a to z, digits and . _ @ + -, and begins with a letter or a digit")
+        raise ValueError("a person is up to 64 of a to z, digits and . _ @ + -, and begins with a letter or a digit")
     return person
 
 

@@ -18,6 +18,7 @@ from ledger.events.event import Recorded
 from ledger.events.payments import PaymentCreated, PaymentRouted
 from ledger.store import follow
 from ledger.store.connection import Database, in_book
+from ledger.store.vault import Vault
 from projections.replay import PAGE, PositionNotThere, Progress
 from projections.risk_signals import RiskSignals
 from projections.scratch_schemas import Scratch, scratch_schema
@@ -186,6 +187,7 @@ def rejudge(
     database: Database,
     book: str,
     rules: RuleSet,
+    vault: Vault,
     *,
     to: int | None = None,
     keep: str | None = None,
@@ -193,8 +195,9 @@ def rejudge(
 ) -> DecisionsReport:
     """Judge each payment again by these rules, with the signals that were recorded with the judgement.
 
-    What these rules ask beside those is asked of the view of signals, as of that moment. Raises PositionNotThere where
-    this view has not come so far, BadSchemaName.
+    What these rules ask beside those is asked of the view of signals, as of that moment. What is sealed of the payer is
+    opened, and of one who was erased it is told as erased. Raises PositionNotThere where the view has not come so far,
+    BadSchemaName, WrongPepper.
     """
 
     async def judged(decisions: _Decisions) -> DecisionsReport:
@@ -206,7 +209,7 @@ def rejudge(
                 raise PositionNotThere(f"the view {RiskSignals.name} of {book} has come to {seen}, and not to {until}")
             after: int | None = 0
             while after is not None:
-                judgements, after = await judged_again(connection, book, rules, after, until)
+                judgements, after = await judged_again(connection, book, rules, after, until, vault=vault)
                 for one in judgements:
                     decisions.add(
                         DecidedOtherwise(

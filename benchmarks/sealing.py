@@ -1,6 +1,5 @@
 """Sealing: what the tree of hashes costs who appends, by the same batches with it and without, in turn."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from benchmarks.mix import Pattern
 from benchmarks.processes import child
 from benchmarks.service import working
 from commands import books
-from ledger.audit.merkle import Frontier
 from ledger.store import append
 from ledger.store.connection import Database, in_book
 from ledger.store.recorder import BookRecorder
@@ -25,19 +23,12 @@ class UnsealedWriter(BatchWriter):
     def __init__(self, database: Database, book: str, pattern: Pattern, seed: int) -> None:
         for room, name, nothing in (
             (books, "sealed_entry", lambda event, recorded_at: b""),
-            (append, "leaf_hashes", lambda after_position, recorded_at, columns, entries: []),
-            (append.Appender, "frontier_at", lambda self, cursor, head: _NoTree()),
+            (append, "leaf_hashes", lambda after_position, recorded_at, columns, entries: entries),
+            (append.Appender, "frontier_at", lambda self, cursor, head: _NoTree(head.position)),
+            (BookRecorder, "move_head_and_tree", _move_head_alone),
         ):
             getattr(room, name)  # It is there, and this is what does the work.
             setattr(room, name, nothing)
-        move_head = BookRecorder.move_head
-
-        def move_head_without(
-            self: BookRecorder, cursor: Cursor[Any], position: int, recorded_at: datetime, tree: Frontier | None = None
-        ) -> None:
-            move_head(self, cursor, position, recorded_at)
-
-        BookRecorder.move_head = move_head_without  # type: ignore[method-assign, assignment]
         with database.owner() as connection:
             # Whoever seals finds nothing to lock.
             connection.execute(in_book("DELETE FROM {schema}.sealer", book))
@@ -45,8 +36,17 @@ class UnsealedWriter(BatchWriter):
 
 
 class _NoTree:
-    def extended(self, leaves: Sequence[Any]) -> "_NoTree":
-        return self
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def extended(self, leaves: list[bytes]) -> "_NoTree":
+        return _NoTree(self.size + len(leaves))
+
+
+def _move_head_alone(
+    self: BookRecorder, cursor: Cursor[Any], recorded_at: datetime, frontier: _NoTree, leaves: list[bytes]
+) -> None:
+    self.move_head(cursor, frontier.size, recorded_at)
 
 
 def sealing(bench: Bench) -> list[Figure]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import deciding, in_process, over_http, past, payments, reconciliation, sealing
+from benchmarks import deciding, exporting, in_process, over_http, past, payments, reconciliation, sealing
 from benchmarks.bench import Bench, Scale
 from benchmarks.figures import Figure
 
@@ -17,6 +17,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "catch-up": in_process.catch_up,
     "rebuild": in_process.rebuild,
     "growth": in_process.growth,
+    "export": exporting.exporting,
     "memory": over_http.memory,
     "payments-balance": payments.from_wallets,
     "payments-card": payments.by_card,

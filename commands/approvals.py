@@ -120,7 +120,8 @@ def _previewing(deciders: Deciders) -> Callable[[Books, PreviewApproval, Envelop
             raise AssertionError("a preview is never for good")
         approval = _pending(books, command.id)
         guard = BY_KIND[approval.requested.kind]
-        decision = _decided(deciders, books, approval, guard, command.evidence, envelope)
+        # Whoever looks is told what it comes to once somebody agrees who may.
+        decision = _decided(deciders, books, approval, guard, command.evidence, replace(envelope, administrator=True))
         postings = postings_of(event for _, event in decision.events)
         return Decision(decision.events, ApprovalPreview(postings=postings, result=_told(decision.receipt, None)))
 

@@ -269,7 +269,6 @@ CREATE TABLE book_example.events (
     notification_id bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     metadata bytea NOT NULL,
-    leaf bytea,
     CONSTRAINT events_pkey PRIMARY KEY (originator_id, originator_version),
     CONSTRAINT events_position_positive CHECK ((notification_id >= 1)),
     CONSTRAINT events_version_positive CHECK ((originator_version >= 1))
@@ -339,6 +338,15 @@ CREATE TABLE book_example.merchant_terms (
     CONSTRAINT merchant_terms_pkey PRIMARY KEY (merchant)
 );
 GRANT INSERT, SELECT ON book_example.merchant_terms TO ledger_app;
+
+CREATE TABLE book_example.new_leaves (
+    after bigint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT new_leaves_pkey PRIMARY KEY (after),
+    CONSTRAINT new_leaves_after CHECK ((after >= 0)),
+    CONSTRAINT new_leaves_hashes CHECK (((length(hashes) > 0) AND ((length(hashes) % 32) = 0)))
+);
+GRANT DELETE, INSERT, SELECT ON book_example.new_leaves TO ledger_app;
 
 CREATE TABLE book_example.one_time_codes (
     payment text COLLATE "C" NOT NULL,

@@ -3,6 +3,7 @@
 Now: the inline balances, which are the log's own. Then: from postings and the history of what was pending.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +91,25 @@ async def balance(
         pending_credits=pending_credits,
     )
     return _balance_of(then, position)
+
+
+async def balances(
+    connection: AsyncConnection[Any],
+    book: str,
+    accounts: Sequence[str],
+    *,
+    as_of: datetime | None = None,
+    known_at: KnownAt = None,
+) -> tuple[list[Balance | None], int]:
+    """The balances of these accounts, as `balance` tells them, and the position at which they are known.
+
+    In a snapshot, or they are not of the same moment.
+    """
+    found = [await balance(connection, book, account, as_of=as_of, known_at=known_at) for account in accounts]
+    if as_of is None and known_at is None:
+        position, _ = await read.head(connection, book)
+        return found, position
+    return found, await seen_by(connection, book, PAST_VIEWS, known_at)
 
 
 def _balance_of(account: Account, position: int) -> Balance:

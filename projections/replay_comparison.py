@@ -61,7 +61,7 @@ _THE_LOG = "the log and its seal, which `ledger verify` looks at"
 _WORK = "a list of work of the worker, and what became of it"
 _WHY_NOT = {
     "events": "the log itself: it is what was replayed",
-    **dict.fromkeys(("log_head", "sealer", "tiles", "checkpoints", "cosignatures"), _THE_LOG),
+    **dict.fromkeys(("log_head", "new_leaves", "sealer", "tiles", "checkpoints", "cosignatures"), _THE_LOG),
     **dict.fromkeys(("idempotency_keys", "late_answers"), _ANSWERS),
     **dict.fromkeys(("process_checkpoints", "channel_calls", "one_time_codes"), _WORK),
     **dict.fromkeys(("webhook_endpoints", "webhook_deliveries", "payer_letters", "letter_wishes"), _WORK),
@@ -71,7 +71,7 @@ _WHY_NOT = {
     "projection_checkpoints": "where the live views stand; each was compared there",
     "schema_migrations": "which migrations were applied",
 }
-_NOT_OF_THE_LOG = "nothing that is made from the log alone"
+NOT_KNOWN = "nobody has said what it is made from"
 _ONLY_NOW = "only its rows of now are kept, and the live book is further"
 _VIEWS_BEHIND = "the live views have not come so far"
 
@@ -224,7 +224,7 @@ def not_compared(seen: Seen, views: Iterable[type[Projection]], compared: Iterab
         elif table == "balances":
             why = _VIEWS_BEHIND
         else:
-            why = _WHY_NOT.get(table, _NOT_OF_THE_LOG)
+            why = _WHY_NOT.get(table, NOT_KNOWN)
         if table not in done:
             found[table] = why
     return found

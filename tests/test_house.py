@@ -47,6 +47,7 @@ OUTSIDE_WORLD |= {"random", "requests", "socket", "starlette", "subprocess", "th
 MAKES_IDS = "ids"  # the one pure room that needs a clock and randomness, and says so by its name
 SAYS_NOTHING = {"base", "common", "core", "helper", "helpers", "lib", "misc", "src", "stuff", "tools", "util", "utils"}
 MOST_LINES = 400
+IN_ONE_FILE = "ledger/audit/standalone/verify_ledger.py"  # whoever checks an export takes it along, and nothing else
 
 
 def modules(*packages: str) -> list[Path]:
@@ -121,7 +122,7 @@ def test_each_module_has_a_name_that_means_something_and_fits_in_a_head(file: Pa
     words = [part.removesuffix(".py") for part in file.relative_to(ROOT).parts]
     assert not SAYS_NOTHING & {*words}
     assert all(re.fullmatch(r"_{0,2}[a-z][a-z0-9_]*", word) for word in words)
-    assert file.read_text().count("\n") <= MOST_LINES
+    assert file.read_text().count("\n") <= MOST_LINES or name_of(file) == IN_ONE_FILE
     assert (file.parent / "__init__.py").exists(), "a folder of modules is a package, or the linters pass it by"
 
 

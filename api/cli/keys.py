@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.terminal import AsJson, answer, give_up, owner, saying_why, settings
-from api.keys import SCOPES, create_key, list_keys, load_or_create_pepper, revoke_key
+from api.keys import SCOPES, StoredKey, create_key, list_keys, load_or_create_pepper, revoke_key
 from api.settings import Settings
 from ledger.errors import BookNotFound
 from ledger.store.migrate import list_books
@@ -38,7 +38,8 @@ def create(
         key = create_key(
             connection, pepper_of(of), book=book, name=name, scopes=wanted, expires_at=expires_at, person=person
         )
-    answer({"id": key.id, "key": key.text, "book": book, "scopes": wanted, "person": person.lower()}, key.text, as_json=as_json)
+    told = {"id": key.id, "key": key.text, "book": book, "scopes": wanted, "person": person.lower()}
+    answer(told, key.text, as_json=as_json)
 
 
 @app.command("list")
@@ -48,11 +49,14 @@ def list_(
     """List keys; the keys themselves are known to nobody any more."""
     with saying_why(), owner(settings()) as connection:
         keys = list_keys(connection, book)
-    lines = [
-        f"{key.id}  {key.book}  {' '.join(key.scopes)}  {key.name}{f'  of {key.person}' if key.person else ''}{'  revoked' if key.revoked_at else ''}"
-        for key in keys
-    ]
+    lines = [_line(key) for key in keys]
     answer({"keys": keys}, "\n".join(lines) or "There are no keys.", as_json=as_json)
+
+
+def _line(key: StoredKey) -> str:
+    of = f"  of {key.person}" if key.person else ""
+    revoked = "  revoked" if key.revoked_at else ""
+    return f"{key.id}  {key.book}  {' '.join(key.scopes)}  {key.name}{of}{revoked}"
 
 
 @app.command()

@@ -8,7 +8,9 @@ import msgspec
 from psycopg import Connection
 
 from ledger.audit.checkpoint import Checkpoint
-from ledger.audit.seal_check import Fault, Leaf, SealBroken, SealCheck
+from ledger.audit.leaf import leaf_of
+from ledger.audit.merkle import leaf_hash
+from ledger.audit.seal_check import Fault, SealBroken, SealCheck
 from ledger.audit.signed_note import Note, NoteInvalid, VerifierKey, read_note, verify_note
 from ledger.store import sealed
 from ledger.store.connection import in_book
@@ -82,7 +84,7 @@ def _verify(
 ) -> None:
     # What was signed first and the head afterwards: the log goes on meanwhile, and is never behind its seal.
     own = list(_own(connection, book, keys))
-    sealed_size = sealed.sealed_size(connection, book)
+    sealed_size, new_leaves = sealed.sealed_size(connection, book)
     row = connection.execute(in_book(_HEAD, book), binary=True).fetchone()
     if row is None:
         raise SealBroken(Fault.POSITIONS, 1, "the log has lost its head")
@@ -95,10 +97,11 @@ def _verify(
         lambda tiles: sealed.tiles(connection, book, list(tiles)),
         own,
         [one.says for one in ours],
+        new_leaves,
     )
     report.checkpoints = len(own)
-    for leaves in _leaves(connection, book, position):
-        check.take(leaves)
+    for hashes in _hashes(connection, book, position):
+        check.take(hashes)
         progress(check.frontier.size, position)
     report.size, report.root = check.frontier.size, check.frontier.root.hex()
     check.finish(position, frontier)
@@ -130,10 +133,10 @@ def _own(connection: Connection, book: str, keys: list[VerifierKey]) -> Iterator
         yield says
 
 
-def _leaves(connection: Connection, book: str, until: int) -> Iterator[list[Leaf]]:
+def _hashes(connection: Connection, book: str, until: int) -> Iterator[list[bytes]]:
     try:
         for page in sealed.stored_events(connection, book, until=until):
-            yield [Leaf(one.event.position, one.reckoned, one.leaf) for one in page]
+            yield [leaf_hash(leaf_of(event)) for event in page]
     except sealed.Unsealable as unsealable:
         raise SealBroken(Fault.EVENT, unsealable.position, str(unsealable)) from None
     except sealed.HoleInLog as hole:

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from api.cli.terminal import answer, give_up, progress, saying_why
+from api.cli.keys import pepper_of
+from api.cli.terminal import answer, give_up, progress, saying_why, settings
 from api.cli.upkeep import shown_on
 from api.routes.risk import RulesRequest
 from api.routes.routing import RoutingRulesRequest
@@ -26,6 +27,7 @@ from ledger.posting_rules.versions import PostingRules, RuleRefused
 from ledger.store.codec import EVENT_TYPES
 from ledger.store.connection import Database
 from ledger.store.follow import UnreadableEvent
+from ledger.store.vault import Vault, WrongPepper
 from projections.replay import PositionNotThere
 from projections.scratch_schemas import BadSchemaName
 from projections.what_if_postings import EntryDiffers, PostingsReport, replay_postings
@@ -53,7 +55,8 @@ def what_if(
             case "risk":
                 asked = _read(file, RulesRequest)
                 rule_set = checked(asked.to_rules(), asked.policy.to_policy())
-                judged = rejudge(database, book, rule_set, to=to, keep=keep, progress=shown)
+                vault = Vault(pepper_of(settings()))
+                judged = rejudge(database, book, rule_set, vault, to=to, keep=keep, progress=shown)
                 answer(judged, _told_of_decisions(judged), as_json=as_json)
             case _:
                 give_up(f"--what-if is posting-rules=FILE.py, routing=FILE.json or risk=FILE.json, and not {kind}", 2)
@@ -67,6 +70,8 @@ def _refusing() -> Iterator[None]:
     except Refusal as refusal:
         places = "".join(f"; {error.pointer}: {error.detail}" for error in refusal.errors)
         give_up(f"the rules are refused: {refusal.detail}{places}", 2)
+    except WrongPepper as wrong:
+        give_up(f"{wrong}: name the one of the installation in LEDGER_PEPPER or LEDGER_STATE", 2)
     except RuleRefused as refused:
         give_up(f"the rules are refused: {refused}", 2)
     except (PositionNotThere, BadSchemaName) as error:

@@ -45,7 +45,7 @@ from ledger.ids import ACCOUNT, new_id
 from projections.accounts import AccountView, accounts
 from projections.accounts import account as find_account
 from projections.balance_history import BalanceHistory, Step, balance_history
-from projections.balances import PAST_VIEWS, Balance, balance
+from projections.balances import Balance, balance
 from projections.moments import BEGINNING, END, microseconds_of, moment_of
 from projections.postings import Postings
 from projections.statements import STATEMENT_VIEWS, StatementLine, statement
@@ -204,8 +204,7 @@ async def show_balance(
 ) -> Response:
     """Tell what an account holds: now, as of a past time, and as it was known then."""
     past = as_of is not None or known_at is not None
-    await caller.see(min_position, *(PAST_VIEWS if past else ()))
-    await caller.know(known_at, *PAST_VIEWS)
+    await caller.see_balances(min_position, as_of, known_at)
     async with caller.world.snapshot() if past else caller.world.reading() as connection:
         found = await balance(connection, caller.book, account, as_of=as_of, known_at=known_at)
     if found is None:

@@ -96,19 +96,24 @@ async def open_wallet(customer: str, asked: WalletRequest, caller: Calling) -> R
     WalletView,
     {"customer": "ann", "currency": "EUR", "available": 5000, "frozen": 0, "position": 27},
     scope="payments:read",
-    refuses=(WalletNotFound,),
+    refuses=(WalletNotFound, PositionNotReached, TimestampFormat),
     sensitive=Sensitive.NOTED,
 )
-async def show_wallet(customer: str, currency: str, caller: Calling, min_position: MinPosition = None) -> Response:
-    """Tell what a wallet holds."""
-    await caller.see(min_position)
+async def show_wallet(
+    customer: str,
+    currency: str,
+    caller: Calling,
+    as_of: AsOf = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Tell what a wallet holds: now, as of a past time, and as it was known then."""
+    await caller.see_balances(min_position, as_of, known_at)
     if currency not in ASSETS:
         raise WalletNotFound
     async with caller.world.snapshot() as connection:
-        available = await read.account(connection, caller.book, wallet_available(customer, currency))
-        frozen = await read.account(connection, caller.book, wallet_frozen(customer, currency))
+        names = [wallet_available(customer, currency), wallet_frozen(customer, currency)]
+        (available, frozen), _ = await balances(connection, caller.book, names, as_of=as_of, known_at=known_at)
     if available is None or frozen is None:
         raise WalletNotFound
-    return answer(
-        WalletView(customer, currency, available.account.available, frozen.account.balance, available.position)
-    )
+    return answer(WalletView(customer, currency, available.available, frozen.posted.balance, available.position))

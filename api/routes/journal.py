@@ -70,11 +70,11 @@ async def show_journal(
         POSITION: str(of.known_at),
     }
     media_type = TABLE if format_ == "parquet" else TEXT
-    return StreamingResponse(_pieces(caller, prepared, format_), headers=headers, media_type=media_type)
+    return StreamingResponse(pieces(caller, prepared, format_), headers=headers, media_type=media_type)
 
 
-async def _pieces(caller: Caller, prepared: Prepared, format_: Format) -> AsyncIterator[bytes]:
+async def pieces(caller: Caller, prepared: Prepared, format_: Format) -> AsyncIterator[bytes]:
+    """The file, piece by piece; raises Unauthenticated once the caller's key is none any more."""
     async for piece in prepared.pieces(caller.world.reading, format_, page_size=_ENTRIES_AT_ONCE):
-        # A key that is revoked meanwhile ends the answer.
         await caller.still_may()
         yield piece

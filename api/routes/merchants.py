@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import Caller, Calling, MinPosition
+from api.dependencies import AsOf, Caller, Calling, KnownAtParameter, MinPosition
 from api.fields import Currency, Metadata, Name, PartyId, Request
 from api.routing import Router
 from commands.channel_facts import LARGEST_ORDER
@@ -16,11 +16,19 @@ from commands.funds import ReleaseFunds, ReleaseReceipt
 from commands.merchants import MOST_DAYS, CreateMerchant, MerchantReceipt
 from commands.payer_letters import PayerLettersReceipt, SwitchPayerLetters, are_wanted
 from ledger import chart
-from ledger.errors import CurrencyUnknown, IdExistsDifferent, MerchantNotFound, ReleaseOvertaken
+from ledger.errors import (
+    CurrencyUnknown,
+    IdExistsDifferent,
+    MerchantNotFound,
+    PositionNotReached,
+    ReleaseOvertaken,
+    TimestampFormat,
+)
 from ledger.events.merchants import AfterSaleTerms, FeeTerms, MerchantCreated, SettlementTerms, merchant_stream
 from ledger.ids import MERCHANT, new_id
 from ledger.money import BASIS_POINTS, LARGEST
 from ledger.store import read
+from projections.balances import balances
 from projections.funds import DueFunds, Funds, due_funds
 
 router = Router("/v1/merchants", "merchants")
@@ -218,11 +226,17 @@ async def show_payer_letters(merchant: str, caller: Calling, min_position: MinPo
         "position": 27,
     },
     scope="payments:read",
-    refuses=(MerchantNotFound,),
+    refuses=(MerchantNotFound, PositionNotReached, TimestampFormat),
 )
-async def show_merchant_balance(merchant: str, caller: Calling, min_position: MinPosition = None) -> Response:
-    """Tell what a merchant is owed in its settlement currency."""
-    await caller.see(min_position)
+async def show_merchant_balance(
+    merchant: str,
+    caller: Calling,
+    as_of: AsOf = None,
+    known_at: KnownAtParameter = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Tell what a merchant is owed in its settlement currency: now, as of a past time, and as it was known then."""
+    await caller.see_balances(min_position, as_of, known_at)
     async with caller.world.snapshot() as connection:
         recorded = await read.event(connection, caller.book, merchant_stream(merchant), 1)
         if recorded is None or not isinstance(recorded.event, MerchantCreated):
@@ -240,10 +254,9 @@ async def show_merchant_balance(merchant: str, caller: Calling, min_position: Mi
             )
         ]
         names.append(chart.invoiced_fees("", merchant, currency))
-        opened = [await read.account(connection, caller.book, name) for name in names]
-        position, _ = await read.head(connection, caller.book)
-    balances = [0 if found is None else found.account.balance for found in opened]
-    pending, available, reserved, in_transit, disputed, receivable, invoiced = balances
+        found, position = await balances(connection, caller.book, names, as_of=as_of, known_at=known_at)
+    posted = [0 if one is None else one.posted.balance for one in found]
+    pending, available, reserved, in_transit, disputed, receivable, invoiced = posted
     net = pending + available + reserved + in_transit + disputed - receivable
     return answer(
         MerchantBalance(

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import Calling, MinPosition
+from api.dependencies import AsOf, Calling, KnownAtParameter, MinPosition
 from api.fields import Amount, Currency, Identifier, Metadata, Name, PartyId, Reference, Request
 from api.keys import ADMIN
 from api.routes.merchants import FeeRequest
@@ -21,13 +21,16 @@ from ledger.errors import (
     AmountType,
     CurrencyUnknown,
     IdExistsDifferent,
+    PositionNotReached,
     PrincipalNotFound,
+    TimestampFormat,
 )
 from ledger.events.merchants import FeeTerms
 from ledger.events.principals import PrincipalCreated, principal_stream
 from ledger.ids import FUNDING, PRINCIPAL, new_id
 from ledger.money import LARGEST
 from ledger.store import read
+from projections.balances import balances
 
 router = Router("/v1/principals", "payouts")
 
@@ -150,16 +153,18 @@ async def fund_principal(principal: str, asked: FundingRequest, caller: Calling)
     {"principal": "payroll", "currency": "EUR", "balance": 250_000, "in_transit": 249_970, "position": 27}
     | {"disputed": 0, "receivable": 0},
     scope="payments:read",
-    refuses=(PrincipalNotFound,),
+    refuses=(PrincipalNotFound, PositionNotReached, TimestampFormat),
 )
 async def show_principal_balance(
     principal: str,
     caller: Calling,
     currency: Annotated[Identifier, Query(description="In this currency.")] = "EUR",
+    as_of: AsOf = None,
+    known_at: KnownAtParameter = None,
     min_position: MinPosition = None,
 ) -> Response:
-    """Tell what a principal has with us, in one currency."""
-    await caller.see(min_position)
+    """Tell what a principal has with us, in one currency: now, as of a past time, and as it was known then."""
+    await caller.see_balances(min_position, as_of, known_at)
     async with caller.world.snapshot() as connection:
         recorded = await read.event(connection, caller.book, principal_stream(principal), 1)
         if recorded is None:
@@ -171,7 +176,6 @@ async def show_principal_balance(
             chart.principal_receivable,
         )
         names = [name_of(principal, currency) for name_of in kinds]
-        opened = [await read.account(connection, caller.book, name) for name in names]
-        position, _ = await read.head(connection, caller.book)
-    balance, in_transit, disputed, receivable = [0 if found is None else found.account.balance for found in opened]
+        found, position = await balances(connection, caller.book, names, as_of=as_of, known_at=known_at)
+    balance, in_transit, disputed, receivable = [0 if one is None else one.posted.balance for one in found]
     return answer(PrincipalBalance(principal, currency, balance, in_transit, position, disputed, receivable))

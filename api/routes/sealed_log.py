@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.dependencies import Calling, MinPosition
-from api.fields import PositionParameter
+from api.fields import PositionParameter, WitnessesParameter
 from api.routing import Router
 from ledger.audit.checkpoint import Checkpoint
 from ledger.audit.leaf import leaf_of
@@ -34,7 +34,6 @@ router = Router("/v1/audit", "audit")
 
 _PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 _OCTETS = "application/octet-stream"
-_MOST_WITNESSES = 100
 _PATIENCE_S = 1.0
 _LOOK_EVERY_S = 0.05
 Asked = TypeVar("Asked")
@@ -119,7 +118,7 @@ async def show_checkpoint(
         PositionParameter | None, Query(description="The smallest that holds this position; without, the newest.")
     ] = None,
     witnesses: Annotated[
-        int, Query(ge=0, le=_MOST_WITNESSES, description="Only one that at least so many witnesses have cosigned.")
+        WitnessesParameter, Query(description="Only one that at least so many witnesses have cosigned.")
     ] = 0,
     min_position: MinPosition = None,
 ) -> Response:

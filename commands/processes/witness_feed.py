@@ -17,6 +17,7 @@ from typing import Any, LiteralString
 
 import httpx2
 from psycopg import AsyncConnection
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool
 
 from commands.processes.books import Book, for_each_book, wait_for
@@ -38,6 +39,8 @@ _LARGEST_ANSWER = 16 * 1024
 _PAUSE_S = 1.0
 _LOOK_S = 2.0
 _FIRST_BACK_OFF_S, _LONGEST_BACK_OFF_S = 1.0, 30.0
+# Nothing is wrong with a witness that knows some of our books only, and it does not learn of others every moment.
+_BACK_OFF_WHEN_UNKNOWN_S = 300.0
 _MOST_CONNECTIONS = 4
 # Other workers may feed the same witness: its size moves while we ask.
 _MOST_TRIES = 4
@@ -53,12 +56,13 @@ INSERT INTO {schema}.cosignatures (size, name, line, received_at) VALUES (%s, %s
 class NotWitnessed(Exception):
     """A checkpoint has no cosignature. The message says why.
 
-    `is_contradicted`: the witness has seen another history of the log than the one that we have.
+    `is_contradicted`: the witness has seen another history of the log than the one that we have. `is_unknown`: it does
+    not know this log.
     """
 
-    def __init__(self, why: str, *, is_contradicted: bool = False) -> None:
+    def __init__(self, why: str, *, is_contradicted: bool = False, is_unknown: bool = False) -> None:
         super().__init__(why)
-        self.is_contradicted = is_contradicted
+        self.is_contradicted, self.is_unknown = is_contradicted, is_unknown
 
 
 class _Fed:
@@ -103,7 +107,7 @@ class WitnessFeed:
         except NotWitnessed as trouble:
             level = logging.CRITICAL if trouble.is_contradicted else logging.WARNING
             logger.log(level, "%s does not cosign %s: %s", self._witness.key.name, book.name, trouble)
-            await wait_for(self._stop, fed.back_off_s)
+            await wait_for(self._stop, _BACK_OFF_WHEN_UNKNOWN_S if trouble.is_unknown else fed.back_off_s)
             fed.back_off_s = min(fed.back_off_s * 2, _LONGEST_BACK_OFF_S)
             return
         fed.back_off_s = _FIRST_BACK_OFF_S
@@ -130,11 +134,7 @@ class WitnessFeed:
                 proof = await _proof(connection, book, old, newest.size)
             status, answer = await self._ask(written_request(old, proof, newest.note))
             if status == 200:
-                line = _line_of(key, newest.note, answer)
-                async with self._pool.connection() as connection:
-                    await connection.execute(
-                        in_book(_KEEP, book), (newest.size, key.name, line, datetime.now(UTC)), binary=True
-                    )
+                await self._keep(book, newest.size, _line_of(key, newest.note, answer))
                 fed.seen = fed.done = newest.size
                 logger.info("%s cosigned %s at %d", key.name, book, newest.size)
                 return True
@@ -151,6 +151,15 @@ class WitnessFeed:
                 why = f"it has seen {fed.seen} events, and the newest checkpoint has {newest.size}"
                 raise NotWitnessed(why, is_contradicted=True)
         raise NotWitnessed("others feed it faster")
+
+    async def _keep(self, book: str, size: int, line: str) -> None:
+        values = (size, self._witness.key.name, line, datetime.now(UTC))
+        try:
+            async with self._pool.connection() as connection:
+                await connection.execute(in_book(_KEEP, book), values, binary=True)
+        except ForeignKeyViolation:
+            # Nothing of ours removes one.
+            raise NotWitnessed(f"the checkpoint of {size} events is gone", is_contradicted=True) from None
 
     async def _ask(self, request: bytes) -> tuple[int, bytes]:
         try:
@@ -242,4 +251,4 @@ def _line_of(key: VerifierKey, note: bytes, answer: bytes) -> str:
 def _refusal(status: int, answer: bytes) -> NotWitnessed:
     # The text is a stranger's: one line of it, and no control characters.
     said = "".join(one for one in answer.decode(errors="replace")[:200].partition("\n")[0] if one.isprintable())
-    return NotWitnessed(f"it answers {status}: {said}", is_contradicted=status == 422)
+    return NotWitnessed(f"it answers {status}: {said}", is_contradicted=status == 422, is_unknown=status == 404)

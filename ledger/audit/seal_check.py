@@ -1,14 +1,13 @@
 """Seal check: holds a log, event by event, against everything that was sealed of it, and names the first that differs.
 
-event ─▶ its leaf ─▶ the hash beside it ─▶ the tiles ─▶ the root of every checkpoint, ours and those that others kept
+event ─▶ its leaf ─▶ the tiles, or the new leaves that are in none yet ─▶ the root of every checkpoint, ours and kept
 
 Each kind of fault has its own number, with which `ledger verify` ends.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
-
-from msgspec import Struct
+from types import MappingProxyType
 
 from ledger.audit.checkpoint import Checkpoint
 from ledger.audit.merkle import HASH_BYTES, Frontier
@@ -40,14 +39,6 @@ class SealBroken(Exception):
         self.fault, self.position, self.until = fault, position, until
 
 
-class Leaf(Struct, frozen=True, gc=False):
-    """The hash of the event at this position: as it follows from the event, and as it is stored beside it."""
-
-    position: int
-    reckoned: bytes
-    stored: bytes | None
-
-
 class SealCheck:
     """Takes the log from its beginning; raises SealBroken at the first thing that differs."""
 
@@ -57,25 +48,32 @@ class SealCheck:
         tiles: Callable[[Sequence[Tile]], dict[Tile, bytes]],
         checkpoints: Iterable[Checkpoint],
         kept: Iterable[Checkpoint] = (),
+        new_leaves: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
-        """`tiles` reads what is stored of tiles, which are those of a log of `sealed_size` events."""
+        """`tiles` reads what is stored of tiles, which are those of a log of `sealed_size` events.
+
+        `new_leaves` are hashes of leaves that stand in no tile yet, by the position before them.
+        """
         self.frontier = Frontier()
         self._sealed_size, self._tiles = sealed_size, tiles
         self._edges: dict[int, bytes] = {}
+        self._new_leaves = {
+            after + 1 + at // HASH_BYTES: hashes[at : at + HASH_BYTES]
+            for after, hashes in new_leaves.items()
+            for at in range(0, len(hashes), HASH_BYTES)
+        }
         # In the order in which the log passes them; what others kept is asked first.
         named = [(one.size, 0, one) for one in kept] + [(one.size, 1, one) for one in checkpoints]
         self._ahead = sorted(named, key=lambda one: one[:2], reverse=True)
         # Up to where somebody's checkpoint agrees: theirs says nothing of ours, which may have been signed anew.
         self._good_until = [0, 0]
 
-    def take(self, leaves: Sequence[Leaf]) -> None:
-        """The next events of the log."""
-        differing = (at for at, leaf in enumerate(leaves) if leaf.stored not in (None, leaf.reckoned))
-        first = next(differing, len(leaves))
-        hashes = [leaf.reckoned for leaf in leaves[:first]]
+    def take(self, hashes: list[bytes]) -> None:
+        """The hashes of the next leaves of the log, as they follow from its events."""
         self._check_tiles(hashes)
-        if first < len(leaves):
-            raise SealBroken(Fault.EVENT, leaves[first].position, "the event is not the one that was written")
+        for position, reckoned in enumerate(hashes, self.frontier.size + 1):
+            if self._new_leaves.get(position, reckoned) != reckoned:
+                raise SealBroken(Fault.EVENT, position, "the event is not the one that was written")
         done = 0
         while True:
             self._check_roots()

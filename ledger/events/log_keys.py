@@ -13,7 +13,7 @@ class LogKeyAdded(Event, frozen=True):
     `key` and `note` are written as C2SP signed-note does.
     """
 
-    topic: ClassVar[str] = "log.key_added.v1"
+    topic: ClassVar[str] = "log_keys.added.v1"
 
     key: str
     note: str
@@ -22,6 +22,6 @@ class LogKeyAdded(Event, frozen=True):
 class LogKeyRetired(Event, frozen=True):
     """This key signs no checkpoint any more: one of a larger size that it signed is not ours."""
 
-    topic: ClassVar[str] = "log.key_retired.v1"
+    topic: ClassVar[str] = "log_keys.retired.v1"
 
     key: str

@@ -215,10 +215,8 @@ class Appending:
                 draft.states[begun:],
                 draft.metadata[begun:],
             )
-            leaves = leaf_hashes(self.position + begun, self.recorded_at, columns, draft.entries[begun:])
-            self._frontier = self._frontier.extended(leaves)
             self._appender.recorder.insert_columns(
-                self.connection.cursor(), self.position + begun, self.recorded_at, columns, leaves
+                self.connection.cursor(), self.position + begun, self.recorded_at, columns
             )
             self._events_begun = len(draft.streams)
         if keys := draft.keys[self._keys_begun :]:
@@ -272,7 +270,12 @@ class Appending:
         if draft.periods_reopened:
             self._execute(_REOPEN_PERIODS, (Texts(sorted(draft.periods_reopened)),))
         if draft.streams:
-            self._appender.recorder.move_head(self.connection.cursor(), last, self.recorded_at, self._frontier)
+            # While the database is busy with what was sent.
+            columns = (draft.streams, draft.versions, draft.topics, draft.states, draft.metadata)
+            leaves = leaf_hashes(self.position, self.recorded_at, columns, draft.entries)
+            self._appender.recorder.move_head_and_tree(
+                self.connection.cursor(), self.recorded_at, self._frontier.extended(leaves), leaves
+            )
         return last
 
     def _update_rules(self, draft: Draft, last: int) -> None:

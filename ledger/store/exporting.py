@@ -119,11 +119,10 @@ class BookExport:
 
 def _read(connection: Connection[Any], book: str, size: int, noticed: _Noticed) -> Iterator[list[StoredEvent]]:
     for page in stored_events(connection, book, until=size):
-        events = [one.event for one in page]
-        for event in events:
+        for event in page:
             if event.topic in _NOTICED:
                 _notice(noticed, codec.decode(event.topic, event.state))
-        yield events
+        yield page
 
 
 def _by(count: int, wanted: list[Tile]) -> Iterator[list[Tile]]:
@@ -150,7 +149,7 @@ def _turnover(connection: Connection[Any], book: str, size: int) -> dict[str, li
     turnover = {account: [debits, credits_] for _, account, debits, credits_ in rows if account is not None}
     for page in stored_events(connection, book, after=size, until=position):
         for one in page:
-            entry = entry_for(codec.decode(one.event.topic, one.event.state))
+            entry = entry_for(codec.decode(one.topic, one.state))
             for posting in () if entry is None else entry.postings:
                 turnover[posting.account][posting.direction == Direction.CREDIT] -= posting.amount
     return turnover

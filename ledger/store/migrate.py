@@ -117,7 +117,7 @@ def create_book(connection: Connection, name: str) -> None:
 
 
 def create_tables(connection: Connection, schema: str) -> None:
-    """Make a schema with the tables of a book, and the rights on them, that is nobody's book; in the open transaction."""
+    """Make a schema with the tables of a book and the rights on them, which is no book; in the open transaction."""
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     _apply(connection, schema, "book")
 

@@ -46,14 +46,19 @@ SELECT position, recorded_at, frontier, (SELECT coalesce(max(size), 0) FROM {sch
   FROM {schema}.log_head FOR UPDATE
 """
 _MOVE_HEAD = """
+UPDATE {schema}.log_head SET position = %b, recorded_at = %b, frontier = NULL RETURNING pg_notify({channel}, '')
+"""
+# In one statement, because most batches are small.
+_MOVE_HEAD_AND_TREE = """
+WITH leaves AS (INSERT INTO {schema}.new_leaves (after, hashes) VALUES (%b, %b))
 UPDATE {schema}.log_head SET position = %b, recorded_at = %b, frontier = %b RETURNING pg_notify({channel}, '')
 """
 _INSERT_EVENTS = """
 INSERT INTO {schema}.events
-      (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata, leaf)
-SELECT e.originator_id, e.originator_version, e.topic, e.state, %b + e.ordinality, %b, e.metadata, e.leaf
-  FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[])
-       WITH ORDINALITY AS e (originator_id, originator_version, topic, state, metadata, leaf, ordinality)
+      (originator_id, originator_version, topic, state, notification_id, recorded_at, metadata)
+SELECT e.originator_id, e.originator_version, e.topic, e.state, %b + e.ordinality, %b, e.metadata
+  FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[])
+       WITH ORDINALITY AS e (originator_id, originator_version, topic, state, metadata, ordinality)
 """
 
 
@@ -172,6 +177,7 @@ class BookRecorder(PostgresApplicationRecorder):
         # As bytes, because psycopg would put a composed statement together at every use.
         self._lock_head_statement = SQL(_LOCK_HEAD).format(schema=schema).as_bytes()
         self._move_head_statement = SQL(_MOVE_HEAD).format(schema=schema, channel=channel).as_bytes()
+        self._move_head_and_tree_statement = SQL(_MOVE_HEAD_AND_TREE).format(schema=schema, channel=channel).as_bytes()
         self._insert_columns_statement = SQL(_INSERT_EVENTS).format(schema=schema).as_bytes()
 
     @contextmanager
@@ -204,12 +210,8 @@ class BookRecorder(PostgresApplicationRecorder):
         after_position: int,
         recorded_at: datetime,
         columns: tuple[list[str], list[int], list[str], list[bytes], list[bytes]],
-        leaves: Sequence[bytes | None] = (),
     ) -> None:
-        """Insert events as columns (streams, versions, topics, states, metadata) at the next positions.
-
-        `leaves` are their hashes in the tree; without them the sealer reckons them.
-        """
+        """Insert events as columns (streams, versions, topics, states, metadata) at the next positions."""
         streams, versions, topics, states, metadata = columns
         cursor.execute(
             self._insert_columns_statement,
@@ -221,22 +223,24 @@ class BookRecorder(PostgresApplicationRecorder):
                 Texts(topics),
                 Bytes(states),
                 Bytes(metadata),
-                Bytes(leaves or [None] * len(streams)),
             ),
             prepare=True,
         )
 
-    def move_head(
-        self, cursor: Cursor[Any], position: int, recorded_at: datetime, frontier: Frontier | None = None
-    ) -> None:
+    def move_head(self, cursor: Cursor[Any], position: int, recorded_at: datetime) -> None:
         """Let the log end here, and wake whoever follows it: one hint a batch, for polling is the truth.
 
-        `frontier` is the tree of hashes with all of the log; None leaves it to the next writer to reckon.
+        The tree of hashes is left to the next writer to reckon.
         """
-        if frontier is not None and frontier.size != position:
-            raise AssertionError(f"the tree of hashes has {frontier.size} leaves, the log ends at {position}")
-        roots = None if frontier is None else frontier.stored()
-        cursor.execute(self._move_head_statement, (position, recorded_at, roots), prepare=True)
+        cursor.execute(self._move_head_statement, (position, recorded_at), prepare=True)
+
+    def move_head_and_tree(
+        self, cursor: Cursor[Any], recorded_at: datetime, frontier: Frontier, leaves: Sequence[bytes]
+    ) -> None:
+        """The same with the tree of hashes, which has grown by these hashes of leaves up to the end of the log."""
+        size = frontier.size
+        values = (size - len(leaves), b"".join(leaves), size, recorded_at, frontier.stored())
+        cursor.execute(self._move_head_and_tree_statement, values, prepare=True)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: the events alone, at the next positions, in a transaction of their own; no retry."""

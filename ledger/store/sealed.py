@@ -18,19 +18,17 @@ from ledger.store import codec
 from ledger.store.connection import in_book
 
 PAGE = 5_000
+_MOST_BATCHES = 2_000
 
 _EVENTS: LiteralString = """
-SELECT notification_id, originator_id, originator_version, topic, recorded_at, metadata, state, leaf
+SELECT notification_id, originator_id, originator_version, topic, recorded_at, metadata, state
   FROM {schema}.events
  WHERE notification_id > %s AND notification_id <= %s
  ORDER BY notification_id
  LIMIT %s
 """
-_LEAVES: LiteralString = """
-SELECT notification_id, leaf
-  FROM {schema}.events
- WHERE notification_id > %s AND notification_id <= %s
- ORDER BY notification_id
+_NEW_LEAVES: LiteralString = """
+SELECT after, hashes FROM {schema}.new_leaves WHERE after >= %s ORDER BY after LIMIT %s
 """
 _TILES: LiteralString = """
 SELECT wanted.level, wanted.index, t.hashes
@@ -45,33 +43,24 @@ SELECT c.size, c.note, c.keys, c.signed_at, array(SELECT s.line FROM {schema}.co
 _NEWEST: LiteralString = _CHECKPOINT + " ORDER BY c.size DESC LIMIT 1"
 _COVERING: LiteralString = _CHECKPOINT + " WHERE c.size >= %s ORDER BY c.size LIMIT 1"
 _ALL_CHECKPOINTS: LiteralString = _CHECKPOINT + " ORDER BY c.size"
-_SEALED_SIZE: LiteralString = "SELECT size FROM {schema}.sealer"
-_AT: LiteralString = _CHECKPOINT + " WHERE c.size = %s"
-_NEWEST_WITNESSED: LiteralString = (
-    _CHECKPOINT
-    + """
- WHERE c.size = (SELECT s.size FROM {schema}.cosignatures AS s WHERE s.size >= %s
-                  GROUP BY s.size HAVING count(*) >= %s ORDER BY s.size DESC LIMIT 1)
+# One statement, so that what is in the tiles is not in the other.
+_SEALED_SIZE: LiteralString = """
+SELECT s.size, n.after, n.hashes FROM {schema}.sealer AS s LEFT JOIN {schema}.new_leaves AS n ON n.after >= s.size
 """
-)
-_COVERING_WITNESSED: LiteralString = _NEWEST_WITNESSED.replace("ORDER BY s.size DESC", "ORDER BY s.size")
+_AT: LiteralString = _CHECKPOINT + " WHERE c.size = %s"
+_NEWEST_WITNESSED: LiteralString = """
+SELECT size FROM {schema}.cosignatures
+ WHERE size >= %s GROUP BY size HAVING count(*) >= %s ORDER BY size DESC LIMIT 1
+"""
+_COVERING_WITNESSED: LiteralString = """
+SELECT size FROM {schema}.cosignatures
+ WHERE size >= %s GROUP BY size HAVING count(*) >= %s ORDER BY size LIMIT 1
+"""
 _LATELY_COSIGNED: LiteralString = """
 SELECT name, max(size)
   FROM (SELECT name, size FROM {schema}.cosignatures ORDER BY size DESC LIMIT 64) AS lately
  GROUP BY name
 """
-
-
-class SealedEvent(msgspec.Struct, frozen=True):
-    """A row of the log, and the hash of its leaf that is stored beside it; None: written before there was a tree."""
-
-    event: StoredEvent
-    leaf: bytes | None
-
-    @property
-    def reckoned(self) -> bytes:
-        """The hash of the leaf as it follows from the row."""
-        return leaf_hash(leaf_of(self.event))
 
 
 class SignedCheckpoint(msgspec.Struct, frozen=True):
@@ -96,17 +85,13 @@ class SignedCheckpoint(msgspec.Struct, frozen=True):
 
 def stored_events(
     connection: Connection[Any], book: str, *, after: int = 0, until: int, page: int = PAGE
-) -> Iterator[list[SealedEvent]]:
+) -> Iterator[list[StoredEvent]]:
     """The events behind the position `after` up to and with `until`, in pages. Raises HoleInLog and Unsealable."""
     while after < until:
         rows = connection.execute(in_book(_EVENTS, book), (after, until, page), binary=True).fetchall()
-        for row in rows:
-            after += 1
-            if row[0] != after:
-                raise HoleInLog(after)
-        if not rows:
-            raise HoleInLog(after + 1)
-        yield [_sealed(row) for row in rows]
+        _check_whole(rows, after)
+        after += len(rows)
+        yield [_stored(row) for row in rows]
 
 
 class HoleInLog(Exception):
@@ -125,45 +110,49 @@ class Unsealable(Exception):
         self.position = position
 
 
-def leaves(connection: Connection[Any] | Cursor[TupleRow], book: str, *, after: int, until: int) -> list[bytes]:
-    """The hashes of the leaves behind a position, up to and with another; those that are not stored are reckoned.
+async def new_leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> list[bytes]:
+    """Hashes of leaves behind a position, at most up to and with another: of whole batches, or reckoned.
 
-    Raises HoleInLog and Unsealable.
+    Those of a log that was written before there was a tree are reckoned from its events. Raises HoleInLog and
+    Unsealable.
     """
-    rows = connection.execute(in_book(_LEAVES, book), (after, until), binary=True).fetchall()
-    found = _whole(rows, after, until)
-    if None in found:
-        rows = connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True).fetchall()
-        return [_sealed(row).reckoned for row in rows]
-    return [leaf for leaf in found if leaf is not None]
+    cursor = await connection.execute(in_book(_NEW_LEAVES, book), (after, _MOST_BATCHES), binary=True)
+    found: list[bytes] = []
+    for begin, hashes in await cursor.fetchall():
+        if begin != after + len(found) or (found and begin + len(hashes) // HASH_BYTES > until):
+            until = min(until, begin)
+            break
+        found += hashes_in(hashes)
+    if found:
+        return found
+    cursor = await connection.execute(in_book(_EVENTS, book), (after, until, PAGE), binary=True)
+    rows = await cursor.fetchall()
+    _check_whole(rows, after)
+    return [leaf_hash(leaf_of(_stored(row))) for row in rows]
 
 
-async def leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> list[bytes]:
-    """The same."""
-    cursor = await connection.execute(in_book(_LEAVES, book), (after, until), binary=True)
-    found = _whole(await cursor.fetchall(), after, until)
-    if None in found:
-        cursor = await connection.execute(in_book(_EVENTS, book), (after, until, until - after), binary=True)
-        return [_sealed(row).reckoned for row in await cursor.fetchall()]
-    return [leaf for leaf in found if leaf is not None]
-
-
-def _whole(rows: list[TupleRow], after: int, until: int) -> list[bytes | None]:
-    for position, row in enumerate(rows, after + 1):
-        if row[0] != position:
-            raise HoleInLog(position)
-    if len(rows) != until - after:
-        raise HoleInLog(after + len(rows) + 1)
-    return [leaf if leaf is None else bytes(leaf) for _, leaf in rows]
+def hashes_in(content: bytes) -> list[bytes]:
+    """The hashes that stand one behind the other here."""
+    return [bytes(content[at : at + HASH_BYTES]) for at in range(0, len(content), HASH_BYTES)]
 
 
 def frontier_of_log(connection: Connection[Any] | Cursor[TupleRow], book: str, position: int) -> Frontier:
     """The tree of hashes over the log up to a position, from the log itself."""
     frontier = Frontier()
     while frontier.size < position:
-        until = min(frontier.size + PAGE, position)
-        frontier = frontier.extended(leaves(connection, book, after=frontier.size, until=until))
+        wanted = (frontier.size, min(frontier.size + PAGE, position), PAGE)
+        rows = connection.execute(in_book(_EVENTS, book), wanted, binary=True).fetchall()
+        _check_whole(rows, frontier.size)
+        frontier = frontier.extended([leaf_hash(leaf_of(_stored(row))) for row in rows])
     return frontier
+
+
+def _check_whole(rows: list[TupleRow], after: int) -> None:
+    for position, row in enumerate(rows, after + 1):
+        if row[0] != position:
+            raise HoleInLog(position)
+    if not rows:
+        raise HoleInLog(after + 1)
 
 
 async def stored_event_async(connection: AsyncConnection[Any], book: str, position: int) -> StoredEvent:
@@ -171,18 +160,17 @@ async def stored_event_async(connection: AsyncConnection[Any], book: str, positi
     row = await (await connection.execute(in_book(_EVENTS, book), (position - 1, position, 1), binary=True)).fetchone()
     if row is None:
         raise AssertionError(f"{book}: there is no event at {position}")
-    return _sealed(row).event
+    return _stored(row)
 
 
-def _sealed(row: TupleRow) -> SealedEvent:
-    position, stream, version, topic, recorded_at, metadata, state, leaf = row
+def _stored(row: TupleRow) -> StoredEvent:
+    position, stream, version, topic, recorded_at, metadata, state = row
     state = bytes(state)
     try:
         entry = sealed_entry(codec.decode(topic, state), recorded_at)
     except Exception as error:
         raise Unsealable(position) from error
-    event = StoredEvent(position, stream, version, topic, recorded_at, bytes(metadata), state, entry)
-    return SealedEvent(event, None if leaf is None else bytes(leaf))
+    return StoredEvent(position, stream, version, topic, recorded_at, bytes(metadata), state, entry)
 
 
 # --- tiles
@@ -246,15 +234,15 @@ async def witnessed_checkpoint_async(
 ) -> SignedCheckpoint | None:
     """The newest checkpoint that so many witnesses cosigned, or the smallest that holds the first `covers` events."""
     statement = _NEWEST_WITNESSED if covers is None else _COVERING_WITNESSED
-    return _checkpoint(
-        await (await connection.execute(in_book(statement, book), (covers or 0, witnesses), binary=True)).fetchone()
-    )
+    cursor = await connection.execute(in_book(statement, book), (covers or 0, witnesses), binary=True)
+    row = await cursor.fetchone()
+    return None if row is None else await checkpoint_at_async(connection, book, row[0])
 
 
 async def lately_cosigned_async(connection: AsyncConnection[Any], book: str) -> dict[str, int]:
     """How far each witness has cosigned, by its name; those that fell far behind are left out."""
     cursor = await connection.execute(in_book(_LATELY_COSIGNED, book), binary=True)
-    return {name: size for name, size in await cursor.fetchall()}
+    return dict(await cursor.fetchall())
 
 
 def all_checkpoints(connection: Connection[Any], book: str) -> list[SignedCheckpoint]:
@@ -263,10 +251,10 @@ def all_checkpoints(connection: Connection[Any], book: str) -> list[SignedCheckp
     return [found for found in map(_checkpoint, rows) if found is not None]
 
 
-def sealed_size(connection: Connection[Any], book: str) -> int:
-    """How far the tiles reach."""
-    row = connection.execute(in_book(_SEALED_SIZE, book)).fetchone()
-    return 0 if row is None else int(row[0])
+def sealed_size(connection: Connection[Any], book: str) -> tuple[int, dict[int, bytes]]:
+    """How far the tiles reach, and the hashes of the leaves behind them, by the position before each batch."""
+    rows = connection.execute(in_book(_SEALED_SIZE, book), binary=True).fetchall()
+    return rows[0][0] if rows else 0, {after: bytes(hashes) for _, after, hashes in rows if after is not None}
 
 
 def _checkpoint(row: TupleRow | None) -> SignedCheckpoint | None:

@@ -16,7 +16,7 @@ from ledger.audit.merkle import Frontier
 from ledger.audit.signed_note import Note, VerifierKey
 from ledger.audit.tiles import edges_of, grown
 from ledger.store.connection import in_book
-from ledger.store.sealed import HoleInLog, Unsealable, leaves_async, tiles_async
+from ledger.store.sealed import HoleInLog, Unsealable, new_leaves_async, tiles_async
 
 MOST_AT_ONCE = 20_000
 
@@ -32,6 +32,7 @@ _PUT_CHECKPOINT: LiteralString = """
 INSERT INTO {schema}.checkpoints (size, note, keys, signed_at) VALUES (%s, %s, %s, %s)
 """
 _MOVE: LiteralString = "UPDATE {schema}.sealer SET size = %s, frontier = %s"
+_FORGET: LiteralString = "DELETE FROM {schema}.new_leaves WHERE after < %s"
 
 Sign = Callable[[str], tuple[Note, list[VerifierKey]]]
 """Signs a text with the keys of the installation, and says which they are."""
@@ -42,9 +43,9 @@ class SealBroken(Exception):
 
 
 async def seal(connection: AsyncConnection[Any], book: str, origin: str, sign: Sign) -> int | None:
-    """Seal what is new, at most `MOST_AT_ONCE` events; the size that is sealed now, None while another one seals.
+    """Seal what is new, up to the head; the size that is sealed now, None while another one seals.
 
-    Raises SealBroken.
+    What is signed has been held against the tree that the writers left in the head. Raises SealBroken.
     """
     async with connection.transaction():
         row = await (await connection.execute(in_book(_LOCK, book), binary=True)).fetchone()
@@ -57,24 +58,24 @@ async def seal(connection: AsyncConnection[Any], book: str, origin: str, sign: S
         position, at_head = head
         if position < frontier.size:
             raise SealBroken(f"the log of {book} ends at {position}, and {frontier.size} events of it are sealed")
-        until = min(position, frontier.size + MOST_AT_ONCE)
-        if until > frontier.size:
-            frontier = await _grow(connection, book, frontier, until)
-        elif await _has_checkpoints(connection, book):
-            return frontier.size
-        if until == position and at_head is not None and bytes(at_head) != frontier.stored():
+        if frontier.size == position and await _has_checkpoints(connection, book):
+            return position
+        while frontier.size < position:
+            frontier = await _grow(connection, book, frontier, min(position, frontier.size + MOST_AT_ONCE))
+        if at_head is not None and bytes(at_head) != frontier.stored():
             raise SealBroken(f"the events of {book} up to {position} are not those that were written")
         note, keys = sign(str(Checkpoint(origin, frontier.size, frontier.root)))
         signed = (frontier.size, str(note).encode(), [str(key) for key in keys], datetime.now(UTC))
         await connection.execute(in_book(_PUT_CHECKPOINT, book), signed)
         await connection.execute(in_book(_MOVE, book), (frontier.size, frontier.stored()))
+        await connection.execute(in_book(_FORGET, book), (frontier.size,))
         return frontier.size
 
 
 async def _grow(connection: AsyncConnection[Any], book: str, frontier: Frontier, until: int) -> Frontier:
     edges = await tiles_async(connection, book, edges_of(frontier.size))
     try:
-        leaves = await leaves_async(connection, book, after=frontier.size, until=until)
+        leaves = await new_leaves_async(connection, book, after=frontier.size, until=until)
         tiles = grown(frontier.size, {tile.level: content for tile, content in edges.items()}, leaves)
     except (HoleInLog, Unsealable, ValueError) as error:
         raise SealBroken(f"the log of {book} or its tiles have a hole: {error}") from None

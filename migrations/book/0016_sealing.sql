@@ -1,10 +1,16 @@
 -- The log under seal: a tree of hashes over it (RFC 6962), in tiles, and the signed checkpoints that tell its root.
 
--- The hash of the event as a leaf of the tree; null for what was written before there was one.
-ALTER TABLE events ADD COLUMN leaf bytea;
-
 -- The roots of the perfect subtrees over the whole log, largest first; null until a writer has reckoned them.
 ALTER TABLE log_head ADD COLUMN frontier bytea;
+
+-- The hashes of the leaves behind a position, one row for each batch, until they stand in tiles.
+CREATE TABLE new_leaves (
+    after  bigint NOT NULL,
+    hashes bytea  NOT NULL,
+    CONSTRAINT new_leaves_pkey PRIMARY KEY (after),
+    CONSTRAINT new_leaves_after CHECK (after >= 0),
+    CONSTRAINT new_leaves_hashes CHECK (length(hashes) > 0 AND length(hashes) % 32 = 0)
+);
 
 -- C2SP tlog-tiles: up to 256 hashes of 32 bytes. A whole one never changes; the last of each level grows.
 CREATE TABLE tiles (

@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import LiteralString
 
 import pytest
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
+from starlette.requests import Request
+from starlette.responses import Response
 
-from api.access_log import AccessLog
+from api.access_log import PRINCIPAL, AccessLog, Sensitive, observed
+from api.keys import Principal
 from ledger.errors import Unavailable
 from ledger.ids import ACCESS, new_id
 from ledger.store import accesses
@@ -99,6 +103,51 @@ def test_a_line_that_is_written_twice_is_one_and_stays_as_it_was(database: Datab
                 one.status = 500
                 await accesses.add(connection, book, [one])
             assert [found.status for found in await written(pool, book)] == [200]
+
+    asyncio.run(scenario())
+
+
+def asking(log: AccessLog, book: str) -> Request:
+    """A request for something sensitive, by a key of this book."""
+    world = SimpleNamespace(access_log=log)
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "headers": [],
+            "query_string": b"customer=ann&note=personal",
+            "path_params": {"payment": "pay_1"},
+            "route": SimpleNamespace(path_format="/v1/x/{payment}"),
+            "app": SimpleNamespace(state=SimpleNamespace(world=world)),
+            PRINCIPAL: Principal("k1", "clerk", book, frozenset({"payments:read"})),
+        }
+    )
+
+
+def test_without_room_for_a_line_nothing_is_read(database: Database, book: str) -> None:
+    async def scenario() -> None:
+        async with opened(database) as (log, pool):
+            read: list[int] = []
+
+            async def admitted(request: Request) -> None:
+                pass
+
+            async def answered(request: Request) -> Response:
+                read.append(1)
+                return Response()
+
+            await observed(asking(log, book), Sensitive.NOTED, admitted, answered)
+            rename(database, book, there=False)
+            for _ in range(ROOM):
+                log.note(book, access())
+            for sensitive in Sensitive:
+                with pytest.raises(Unavailable):
+                    await observed(asking(log, book), sensitive, admitted, answered)
+            assert read == [1]
+            rename(database, book, there=True)
+            await log.close()
+            (first, *_) = await written(pool, book)
+            assert (first.entities, first.parameters) == (["pay_1", "ann"], {"customer": "ann", "note": "…"})
 
     asyncio.run(scenario())
 

@@ -66,6 +66,31 @@ def test_a_key_says_whose_it_is_and_what_it_may_do(database: Database, connectio
     assert refused.value.facts == {"scope": "payments:read"}
 
 
+def test_a_key_says_in_whose_hands_it_is(database: Database, connection: Connection, book: str) -> None:
+    """However their name is written; and of a key that somebody chose nothing is known."""
+    keys = [
+        create_key(connection, PEPPER, book=book, name=name, scopes=["ledger:read"], person=person)
+        for name, person in (("laptop", "Ann@example.com"), ("phone", "ann@example.com"), ("machine", ""))
+    ]
+
+    def person_of(text: str) -> str:
+        return with_ring(database, lambda ring: ring.authenticate(f"Bearer {text}")).person
+
+    told = [person_of(key.text) for key in keys]
+    assert told == ["ann@example.com", "ann@example.com", ""]
+    assert {one.name: one.person for one in list_keys(connection, book)} == {
+        "laptop": "ann@example.com",
+        "phone": "ann@example.com",
+        "machine": "",
+    }
+
+
+@pytest.mark.parametrize("person", ["an n", "ann\n", "-ann", "ä", "a" * 65, "ann:ben"])
+def test_what_is_no_name_of_a_person_makes_no_key(connection: Connection, book: str, person: str) -> None:
+    with pytest.raises(ValueError, match="a person is"):
+        create_key(connection, PEPPER, book=book, name="", scopes=["ledger:read"], person=person)
+
+
 def test_admin_has_every_scope_and_nobody_else_has() -> None:
     assert all(Principal("", "", "", frozenset({"admin"})).may(scope) for scope in SCOPES)
     for scope in SCOPES - {"admin"}:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,7 +100,7 @@ def claims_of(leaves: Iterable[bytes], chart: Sequence[str]) -> dict[str, Any]:
         try:
             leaf = verify_ledger.Leaf(raw)
             for side, amount, _, account in leaf.postings() if leaf.entry else []:
-                sides.setdefault(account.decode(), [0, 0])[side] += amount
+                sides.setdefault(account.decode(), [0, 0])[side % 2] += amount
         except (verify_ledger.Broken, UnicodeDecodeError):
             continue
     totals = [str(sum(side[at] for side in sides.values())) for at in (0, 1)]
@@ -113,9 +114,10 @@ class Book:
     def __init__(self, events: Sequence[StoredEvent], older: Sequence[int] = (), signed_by: Signer = OURS) -> None:
         self.leaves = [leaf_of(event) for event in events]
         self.events = list(events)
+        decoded = (codec.decode(one.topic, one.state) for one in events if one.topic == AccountOpened.topic)
         self.chart = [
             ListedAccount(event.id, Kind(event.kind), event.currency, event.name)
-            for event in (codec.decode(one.topic, one.state) for one in events)
+            for event in decoded
             if isinstance(event, AccountOpened)
         ]
         self.older, self.signer = tuple(older), signed_by
@@ -148,3 +150,51 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 def checked(folder: Path, *, vkeys: Sequence[str] = (str(OURS.key),), kept: Sequence[Path] = ()) -> dict[str, Any]:
     """What the standalone verifier says, in this process."""
     return verify_ledger.verify(str(folder), vkeys, [str(one) for one in kept])
+
+
+# --- who changes it
+
+
+class Attacker:
+    """Puts forged leaves into the place of the true ones."""
+
+    def __init__(self, folder: Path, true: Book) -> None:
+        self.folder, self.true = folder, true
+
+    def files(self, leaves: list[bytes]) -> None:
+        framed = b"".join(len(leaf).to_bytes(4, "big") + leaf for leaf in leaves)
+        (self.folder / "entries" / "000000.bin").write_bytes(framed)
+
+    def manifest(self, **also: Any) -> None:
+        manifest = manifest_of(self.folder)
+        paths = [file for file in self.folder.rglob("*") if file.is_file() and file.name != MANIFEST]
+        contents = {file.relative_to(self.folder).as_posix(): file.read_bytes() for file in paths}
+        manifest["files"] = {
+            path: {"bytes": len(content), "sha256": sha256(content).hexdigest()} for path, content in contents.items()
+        }
+        (self.folder / MANIFEST).write_text(json.dumps(manifest | also))
+
+    def tree(self, leaves: list[bytes], signed_by: Signer | None = None) -> None:
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        for file in [*self.folder.glob("tile/**/*"), *self.folder.glob("checkpoints/*")]:
+            if file.is_file():
+                file.unlink()
+        for path, content in tiles_over(hashes).items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_bytes(content)
+        claims = claims_of(leaves, [account.id for account in self.true.chart])
+        (self.folder / "balances.json").write_text(json.dumps({"size": len(leaves), **claims}))
+        if signed_by is not None:
+            (self.folder / "checkpoint").write_bytes(note_of(leaves, len(leaves), signed_by))
+        self.manifest(size=len(leaves), root=Frontier().extended(hashes).root.hex())
+
+
+def numbered(events: Sequence[StoredEvent]) -> list[bytes]:
+    """The leaves of a forged log whose positions, versions and times are without a hole."""
+    versions: dict[str, int] = {}
+    leaves, last = [], events[0].recorded_at
+    for position, event in enumerate(events, 1):
+        version = versions[event.stream] = versions.get(event.stream, 0) + 1
+        last = max(last, event.recorded_at)
+        leaves.append(leaf_of(msgspec.structs.replace(event, position=position, version=version, recorded_at=last)))
+    return leaves

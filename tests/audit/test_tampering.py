@@ -77,13 +77,7 @@ class Case:
         assert row is not None
         until = row[0]
         events = [one for page in sealed.stored_events(self.connection, self.book, until=until) for one in page]
-        leaves = [leaf_hash(leaf_of(one.event)) for one in events]
-        self.run(
-            "UPDATE {schema}.events AS e SET leaf = u.leaf"
-            "  FROM unnest(%s::bytea[]) WITH ORDINALITY AS u (leaf, position)"
-            " WHERE e.notification_id = u.position",
-            leaves,
-        )
+        leaves = [leaf_hash(leaf_of(one)) for one in events]
         frontier = Frontier().extended(leaves)
         self.run("UPDATE {schema}.log_head SET position = %s, frontier = %s", until, frontier.stored())
         self.run("UPDATE {schema}.sealer SET size = %s, frontier = %s", until, frontier.stored())
@@ -181,7 +175,7 @@ def duplicate(case: Case) -> int:
     _make_room(case, position + 1)
     case.run(
         "INSERT INTO {schema}.events SELECT originator_id || 'x', originator_version, topic, state, %s, recorded_at,"
-        " metadata, leaf FROM {schema}.events WHERE notification_id = %s",
+        " metadata FROM {schema}.events WHERE notification_id = %s",
         position + 1,
         position,
     )

@@ -293,6 +293,15 @@ def test_of_two_first_ones_too(memories: list[Memory]) -> None:
     assert one.kept(ORIGIN) == kept(FORK, 12)
 
 
+def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory")
+    settings_of_sqlite = [
+        memory._file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    ]
+    memory.close()
+    assert settings_of_sqlite == ["wal", 2]
+
+
 def test_what_is_disputed_is_kept_as_evidence_once_and_changes_nothing(memories: list[Memory]) -> None:
     one, other = memories
     one.cosign(submission(LOG, 0, 12), sign)

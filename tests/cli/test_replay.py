@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from api.keys import load_or_create_pepper
 from commands.channels.channel import NotSent
 from commands.envelope import Command
 from commands.payments import CreatePayment, RecordAttemptResult
 from commands.risk_rules import ChangeRiskRules
 from ledger.events.risk import RiskRule
 from ledger.store.connection import Database, in_book
+from ledger.store.vault import Vault
 from tests.cli import word
 from tests.commands.stories import CARD, CHANNEL, OTHER_CHANNEL, PARTIES, attempt_of, by_card, charged
 from tests.forked import Forked
@@ -22,6 +24,7 @@ from tests.projections.reading import catch_up
 from tests.writing import pen
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "flat_merchant_fee.py"
+THERE = {"ip": "203.0.113.9"}
 SMALL, LARGE, FAILED_OVER = 1_000, 7_000, 2_000
 WORK: tuple[Command, ...] = (
     *PARTIES,
@@ -30,7 +33,7 @@ WORK: tuple[Command, ...] = (
     attempt_of("pay_1", charged(SMALL)),
     by_card("pay_2", LARGE),
     attempt_of("pay_2", charged(LARGE, "ch_2")),
-    CreatePayment("pay_3", "acme", LARGE, "EUR", "quick_pay", CARD, "order-3", client={"ip": "203.0.113.9"}),
+    CreatePayment("pay_3", "acme", LARGE, "EUR", "quick_pay", CARD, "order-3", client=THERE),
     by_card("pay_4", FAILED_OVER),
     RecordAttemptResult("pay_4-1", CHANNEL, NotSent("ConnectError")),
 )
@@ -269,6 +272,22 @@ def test_other_risk_rules_judge_each_payment_again(past: str, environment: dict[
     assert found["examples"][0]["because_now"] == ["large"]
     then = {"rules": [{"name": "from here", "condition": "ip == '203.0.113.9'", "verdict": "reject"}]}
     assert what_if(past, environment, tmp_path, "risk", then)["otherwise"] == 0
+
+
+def test_what_is_sealed_of_the_payer_is_opened_for_the_rules_and_by_no_other_pepper(
+    database: Database, book: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with pen(database, book) as held:
+        held.handler.vault = Vault(load_or_create_pepper(tmp_path))
+        for command in (*PARTIES, CreatePayment("pay_1", "acme", SMALL, "EUR", "quick_pay", CARD, "1", client=THERE)):
+            held.do(command)
+    catch_up(database, book)
+    rules = {"rules": [{"name": "there", "condition": "ip == '203.0.113.9'", "verdict": "reject"}]}
+    assert what_if(book, environment, tmp_path, "risk", rules)["matrix"] == {"accept": {"reject": 1}}
+    words = ("replay", "--book", book, "--what-if", f"risk={tmp_path / 'risk.json'}")
+    done = word.run(*words, **environment, LEDGER_PEPPER="another pepper than that one")
+    assert done.returncode == 2
+    assert "wrapped with another pepper" in done.stderr
 
 
 def test_signals_are_asked_of_a_view_that_has_come_far_enough(

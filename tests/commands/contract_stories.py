@@ -1,6 +1,7 @@
 """What the stories about contracts begin with: one that is asked for, or signed, and charges under it."""
 
 from datetime import datetime
+from typing import Any
 
 from commands.channels.channel import (
     ActionRequired,
@@ -11,6 +12,7 @@ from commands.channels.channel import (
     Verdict,
 )
 from commands.contract_results import RecordContractResult
+from commands.contract_updates import RecordContractUpdate, UpdateContractMethod
 from commands.contracts import (
     ConfirmContract,
     CreateContract,
@@ -20,10 +22,12 @@ from commands.payments import CreatePayment, RecordAttemptResult
 from ledger.contract_state import charges
 from ledger.contract_views import ContractView, contract_view
 from ledger.events.contracts import (
+    ContractUpdated,
+    ContractUpdateRequested,
     Limits,
     PeriodLimit,
 )
-from ledger.events.payments import Method
+from ledger.events.payments import Method, PaymentAttemptInitiated
 from ledger.payment_views import payment_view
 from tests.commands.given import NOON, Story, given
 from tests.commands.stories import CHANNEL, PARTIES, charged
@@ -84,3 +88,29 @@ def counted(story: Story) -> dict[str, str]:
 
 def status_of(story: Story, payment: str = "pay_1") -> str:
     return payment_view(story.stream(payment)).status
+
+
+# --- its card is replaced --------------------------------------------------------------------------------------------
+
+NEW = Method("card", "tok_new")
+UPDATE = UpdateContractMethod("con_1", NEW)
+FIRST, SECOND = "upd_1-1", "upd_1-2"
+AGREED = ContractSigned("agr_1", NOON)
+REQUESTED = ContractUpdateRequested("con_1", FIRST, FIRST, CHANNEL, "agr_1", "ann", NEW)
+UPDATED = ContractUpdated("con_1", FIRST, "agr_1", NEW)
+BECAUSE = "the card of the contract is being replaced"
+
+
+def of_update(verdict: Verdict, update: str = FIRST) -> RecordContractUpdate:
+    return RecordContractUpdate(update, CHANNEL, verdict)
+
+
+def updating(**terms: Any) -> Story:
+    return active(**terms).given(UPDATE)
+
+
+def card_of(story: Story, payment: str) -> tuple[str | None, str | None]:
+    """The token that the first attempt of a payment is to charge, and under which of the channel's references."""
+    events = (one.event for one in story.stream(payment))
+    attempt = next(event for event in events if isinstance(event, PaymentAttemptInitiated))
+    return attempt.token, attempt.contract

@@ -1,16 +1,21 @@
 """Journal pages: two streams are merged into one, and every entry is told once, in the order of effect."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from psycopg import AsyncConnection
 
+from api.dependencies import Caller
+from api.journal_files import prepare
+from api.routes.journal import pieces
 from ledger.audit.plain_text import EntryLine
+from ledger.errors import Unauthenticated
 from ledger.posting_rules import effective_at, entry_for
-from projections.journal import Span, accounts, entries, span
+from projections.journal import Reading, Span, accounts, entries, span
 from projections.moments import BEGINNING, END
 from tests.foreign_eyes.conftest import Kept
 from tests.writing import read_log
@@ -67,3 +72,31 @@ def test_accounts_are_those_that_were_there(small: Kept) -> None:
     assert len(early) == 5
     assert set(early) < set(whole)
     assert small.reader.ask(known, 0) == []
+
+
+def test_a_key_that_is_revoked_ends_a_long_answer(small: Kept) -> None:
+    class Revoked:
+        """A caller whose key is revoked between one page and the next."""
+
+        def __init__(self, reading: Reading) -> None:
+            self.world = SimpleNamespace(reading=reading)
+            self.asked = 0
+
+        async def still_may(self) -> None:
+            self.asked += 1
+            if self.asked > 2:
+                raise Unauthenticated
+
+    async def told(connection: AsyncConnection[Any], book: str) -> int:
+        @asynccontextmanager
+        async def reading() -> AsyncIterator[AsyncConnection[Any]]:
+            yield connection
+
+        prepared = await prepare(reading, book, await span(connection, book, None, None, None))
+        count = 0
+        with suppress(Unauthenticated):
+            async for _ in pieces(cast(Caller, Revoked(reading)), prepared, "hledger"):
+                count += 1
+        return count
+
+    assert small.reader.ask(told) == 2

@@ -120,7 +120,7 @@ def set_up_desk(service: Service) -> Desk:
     customer = fresh("customer")
     caller.post("/customers", {"id": customer}).done()
     caller.post(f"/customers/{customer}/wallets", {"currency": "EUR"}).done()
-    caller.post(f"/periods/{CLOSED_MONTH}/close", {"reason": "month-end"}).done(200)
+    caller.insist(f"/periods/{CLOSED_MONTH}/close", {"reason": "month-end"}).done(200)
     expired = caller.move(rich, shop, 1, pending={"expires_at": in_seconds(0.3)}).done()["hold_id"]
     neighbour = service.caller(service.new_book())
     theirs, others = neighbour.open_account("theirs"), neighbour.open_account("others")

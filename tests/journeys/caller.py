@@ -12,6 +12,7 @@ import httpx2
 
 PROBLEM = "application/problem+json"
 _PATIENCE_S = 20.0
+_NOT_YET = ("idempotency_in_progress", "not_caught_up", "not_sealed")
 _NUMBERS = count(1)
 
 _Told = TypeVar("_Told")
@@ -122,12 +123,12 @@ class Caller:
         return reply
 
     def insist(self, path: str, body: Any, *, key: str | None = None) -> Reply:
-        """A write that comes again as it is told to, while an equal one is still running."""
+        """A write that comes again as it is told to: while an equal one is running, or what it needs is behind."""
         key, deadline = key or fresh("key"), time.monotonic() + _PATIENCE_S
         while True:
             reply = self.post(path, body, key=key)
-            runs = reply.status == 409 and reply.body["code"] == "idempotency_in_progress"
-            if not runs or time.monotonic() > deadline:
+            comes_again = reply.status in (409, 503) and reply.body["code"] in _NOT_YET
+            if not comes_again or time.monotonic() > deadline:
                 return reply
             time.sleep(int(reply.headers["retry-after"]))
 

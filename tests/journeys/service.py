@@ -110,6 +110,10 @@ class Service:
     def url(self) -> str:
         return self.servers[0].url
 
+    def another_worker(self, **environment: str) -> LedgerProcess:
+        """One worker more, not yet started, with settings of its own."""
+        return LedgerProcess("worker", {**self._environment, **environment})
+
     @property
     def processes(self) -> list[LedgerProcess]:
         """The simulator, the servers, the worker."""

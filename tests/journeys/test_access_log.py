@@ -9,6 +9,7 @@ import pytest
 from api.access_log import Sensitive
 from api.app import make_api
 from api.routing import GuardedRoute
+from ledger.store.connection import in_book
 from tests.journeys.caller import Caller, fresh
 from tests.journeys.service import Service
 
@@ -100,6 +101,22 @@ def test_reading_the_trail_the_feed_or_this_list_is_listed_before_it_is_answered
     assert [line["route"] for line in again] == [*routes, "GET /v1/audit/access"]
     assert again[0]["entities"] == ["cash"]
     assert again[1]["parameters"]["limit"] == "7"
+
+
+def test_what_cannot_be_listed_is_not_answered(service: Service) -> None:
+    book = service.new_book()
+    auditor = service.caller(book)
+    auditor.post("/customers", {"id": "ann"}).done()
+    with service.database.owner() as connection:
+        connection.execute(in_book("ALTER TABLE {schema}.access_log RENAME TO lost_log", book))
+        auditor.send("GET", "/events").refused(503, "unavailable")
+        auditor.send("GET", "/customers/ann").done(200)
+        connection.execute(in_book("ALTER TABLE {schema}.lost_log RENAME TO access_log", book))
+    lines = accesses(auditor, at_least=2)
+    assert [(line["route"], line["status"]) for line in lines] == [
+        ("GET /v1/events", 503),
+        ("GET /v1/customers/{customer}", 200),
+    ]
 
 
 def test_values_that_may_be_personal_are_not_kept(service: Service, home: str) -> None:

@@ -98,7 +98,7 @@ def test_somebody_else_agrees_and_the_log_says_to_what(office: Office) -> None:
     office.decide(office.ben, asked).refused(409, "approval_not_pending")
 
 
-def test_nobody_agrees_to_what_they_asked_for_with_whatever_key(office: Office) -> None:
+def test_row_101_nobody_agrees_to_what_they_asked_for_with_whatever_key(office: Office) -> None:
     before, asked = office.held(), office.waiting(office.ann)
     for key in (office.ann, office.anns_other):
         office.decide(key, asked).refused(403, "self_approval")
@@ -109,7 +109,7 @@ def test_nobody_agrees_to_what_they_asked_for_with_whatever_key(office: Office) 
     office.decide(office.ben, asked).refused(409, "approval_not_pending")
 
 
-def test_another_digest_is_a_mismatch(office: Office) -> None:
+def test_row_102_another_digest_is_a_mismatch(office: Office) -> None:
     asked, other = office.waiting(office.ann, 20_000), office.waiting(office.ann, 30_000)
     told = office.decide(office.ben, asked, digest=other["digest"]).refused(409, "approval_mismatch")
     assert told["digest"] == asked["digest"]

@@ -173,6 +173,7 @@ def test_after_it_the_books_are_right_and_every_view_is_rebuilt_equal(story: Sto
         assert report.is_equal, report
     assert compare_balances(service.database, story.book).is_equal
     service.run_ledger("verify", "--book", story.book)
+    service.run_ledger("replay", "--book", story.book)
 
 
 def test_a_sealed_value_from_outside_is_taken_from_nobody(story: Story) -> None:

@@ -337,7 +337,10 @@ def ours(caller: Caller, kind: str) -> str:
     return str(caller.post(f"/{kind}s", {"id": fresh("ours"), "name": "Ours", **terms}).done()["id"])
 
 
-FILTERS = [(operation, name) for operation in GUARDED for name in sorted(operation.filters())]
+# Who asked for what: also for ids of others, in vain. That it is of one book alone is tested with the access log.
+WHAT_WAS_ASKED_FOR = "/v1/audit/access"
+LISTED = [one for one in GUARDED if one.path != WHAT_WAS_ASKED_FOR]
+FILTERS = [(operation, name) for operation in LISTED for name in sorted(operation.filters())]
 
 
 @pytest.mark.parametrize(("operation", "name"), FILTERS, ids=[f"{one}?{name}=" for one, name in FILTERS])
@@ -350,7 +353,7 @@ def test_row_100_a_search_for_something_of_another_book_finds_nothing(
 
 
 @pytest.mark.parametrize(
-    "operation", [one for one in GUARDED if one.method == "GET" and not one.ids and "/stream" not in one.path], ids=str
+    "operation", [one for one in LISTED if one.method == "GET" and not one.ids and "/stream" not in one.path], ids=str
 )
 def test_no_list_shows_anything_of_another_book(caller: Caller, theirs: dict[str, str], operation: Operation) -> None:
     shown = ask(caller, operation, {})

@@ -116,7 +116,7 @@ class Sealed:
             connection.execute(
                 in_book("UPDATE {schema}.log_head SET position = %s, frontier = NULL", self.book), (size,)
             )
-        self.sql("UPDATE {schema}.events SET leaf = sha256(leaf) WHERE notification_id = 1")
+        self.sql("UPDATE {schema}.events SET recorded_at = recorded_at - interval '1 day' WHERE notification_id = 1")
 
 
 @pytest.fixture
@@ -163,8 +163,9 @@ def test_each_checkpoint_is_cosigned_by_every_witness(log: Sealed, begin: Callab
 
 
 def test_a_witness_that_was_away_catches_up_and_keeps_no_other_waiting(
-    log: Sealed, begin: Callable[..., Running], caplog: pytest.LogCaptureFixture
+    log: Sealed, begin: Callable[..., Running], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(witness_feed, "_LONGEST_BACK_OFF_S", 2.0)
     one, two = begin("one"), begin("two")
     with log.fed(*fed_by(one, two)):
         log.pay()
@@ -230,13 +231,19 @@ def test_a_rewritten_log_is_sealed_and_signed_but_not_cosigned(
 
 
 class Liar:
-    """Answers whatever it is told to."""
+    """Answers whatever it is told to, as often as it is `asked`."""
 
-    def __init__(self, status: int, body: bytes, after_s: float = 0) -> None:
+    def __init__(self, status: int, body: bytes | Callable[[bytes], bytes], after_s: float = 0) -> None:
+        """`body`: of the answer, or what makes it out of the request."""
+        self.asked = 0
+        liar, answer = self, body
+
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
+                asked = self.rfile.read(int(self.headers["content-length"]))
+                liar.asked += 1
                 time.sleep(after_s)
+                body = answer if isinstance(answer, bytes) else answer(asked)
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
@@ -254,7 +261,8 @@ class Liar:
         self._server.server_close()
 
 
-KEY = Cosigner("witness.example/liar", Ed25519PrivateKey.generate()).key
+COSIGNER = Cosigner("witness.example/liar", Ed25519PrivateKey.generate())
+KEY = COSIGNER.key
 LINE = f"— {KEY.name} {b64encode(KEY.id + bytes(8) + bytes(64)).decode()}\n".encode()
 
 
@@ -295,6 +303,33 @@ def test_what_is_no_cosignature_is_not_kept(
     assert log.cosigned() == []
 
 
+def test_a_witness_that_does_not_know_a_book_is_left_alone(log: Sealed, caplog: pytest.LogCaptureFixture) -> None:
+    liar = Liar(404, b"this log is not known here")
+    try:
+        with log.fed(Witness(liar.url, KEY)):
+            wait_until(lambda: "does not cosign" in caplog.text)
+            log.pay()
+            time.sleep(2.5)
+    finally:
+        liar.close()
+    assert liar.asked == 1
+
+
+def test_a_checkpoint_that_vanishes_while_it_is_cosigned_is_said(log: Sealed, caplog: pytest.LogCaptureFixture) -> None:
+    def cosigned(request: bytes) -> bytes:
+        log.sql("DELETE FROM {schema}.checkpoints")
+        note = COSIGNER.sign(read_note(request.partition(b"\n\n")[2]), 1)
+        return f"{note.signatures[-1]}\n".encode()
+
+    liar = Liar(200, cosigned)
+    try:
+        with log.fed(Witness(liar.url, KEY)):
+            wait_until(lambda: "is gone" in caplog.text)
+    finally:
+        liar.close()
+    assert {r.levelname for r in caplog.records if "is gone" in r.message} == {"CRITICAL"}
+
+
 def test_nobody_at_the_address_is_said_and_asked_for_later(log: Sealed, caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -304,7 +339,10 @@ def test_nobody_at_the_address_is_said_and_asked_for_later(log: Sealed, caplog: 
 
 
 def test_without_witnesses_nothing_is_read(log: Sealed) -> None:
-    before = log.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    ours: LiteralString = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ledger'"
+    )
+    before = log.sql(ours)
     with log.fed(sealing=False):
         time.sleep(0.2)
-        assert log.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == before
+        assert log.sql(ours) == before

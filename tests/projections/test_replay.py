@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import LiteralString
 
@@ -18,7 +19,7 @@ from projections.inline_state import InlineState
 from projections.rebuild import RebuildReport, rebuild
 from projections.register import BY_NAME, PROJECTIONS
 from projections.replay import PositionNotThere, ReplayReport, replay
-from projections.replay_comparison import Comparison, Seen, TableCompared
+from projections.replay_comparison import NOT_KNOWN, Comparison, Seen, TableCompared
 from projections.runner import BookRunner
 from projections.scratch_schemas import BadSchemaName
 from tests.projections.keeping import following, writing
@@ -33,22 +34,9 @@ EMPTY = {"dated_back_blocks"}
 
 
 @pytest.fixture(scope="module")
-def mixed(database: Database, make_book: object) -> str:
+def mixed(database: Database, make_book: Callable[[], str]) -> str:
     """A book in which everything has happened, its views caught up. Nobody changes it."""
-    assert callable(make_book)
-    book = str(make_book())
-    _fill(database, book)
-    return book
-
-
-@pytest.fixture
-def own(database: Database, book: str) -> str:
-    """The same, to be changed."""
-    _fill(database, book)
-    return book
-
-
-def _fill(database: Database, book: str) -> None:
+    book = make_book()
     with pen(database, book) as held:
         begin(held)
         MixedWork(held, 5).do(50)
@@ -56,6 +44,20 @@ def _fill(database: Database, book: str) -> None:
         held.do(OpenAccount("cramped", "Cramped", "asset", "EUR"))
         held.do(ChangeLimits("cramped", 1_000, None))
     catch_up(database, book)
+    return book
+
+
+@pytest.fixture
+def own(database: Database, mixed: str, book: str) -> str:
+    """The same, row by row, to be changed."""
+    with database.owner() as connection, connection.transaction():
+        for (table,) in connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'", (schema_of(mixed),)
+        ).fetchall():
+            there, here = sql.Identifier(schema_of(mixed), table), sql.Identifier(schema_of(book), table)
+            connection.execute(sql.SQL("DELETE FROM {}").format(here))
+            connection.execute(sql.SQL("INSERT INTO {} SELECT * FROM {}").format(here, there))
+    return book
 
 
 def schemas(database: Database) -> set[str]:
@@ -108,7 +110,7 @@ def test_every_table_of_the_book_is_compared_or_named_with_the_reason(database: 
         compared = set(by_table(report))
         assert compared | report.not_compared.keys() == {name for (name,) in rows}
         assert not compared & report.not_compared.keys()
-        assert all(report.not_compared.values())
+        assert NOT_KNOWN not in report.not_compared.values(), "a new table: is it made from the log, or why not?"
 
 
 _OTHER_AMOUNT: LiteralString = (
@@ -303,7 +305,10 @@ def test_what_is_kept_has_every_view_at_the_position_and_stays(database: Databas
             places = connection.execute("SELECT projection, position FROM looked_at.projection_checkpoints").fetchall()
             assert dict(places) == dict.fromkeys(BY_NAME, 250)
             assert connection.execute("SELECT position FROM looked_at.log_head").fetchone() == (250,)
-            assert connection.execute("SELECT max(position) FROM looked_at.audit_links").fetchone() == (250,)
+            live = connection.execute(
+                in_book("SELECT * FROM {schema}.audit_links WHERE position <= 250 ORDER BY 1, 2", mixed)
+            ).fetchall()
+            assert connection.execute("SELECT * FROM looked_at.audit_links ORDER BY 1, 2").fetchall() == live
             with pytest.raises(BadSchemaName, match="already"):
                 replay(database, mixed, keep="looked_at")
             replay(database, mixed, to=1)

@@ -1,5 +1,6 @@
 """Balances, statements and trial balances of any time, as known at any time, against the whole log added up."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -28,7 +29,7 @@ def worked_in(database: Database, make_book: Callable[[], str]) -> str:
     book = make_book()
     with pen(database, book) as held:
         open_accounts(held)
-        DaysWork(held, seed=7).do(400)
+        DaysWork(held, seed=7).do(600)
     catch_up(database, book)
     return book
 
@@ -164,6 +165,29 @@ def test_a_trial_balance_of_any_time_is_zero_and_the_sum_of_its_accounts(
     ]
     for currency, totals in found.currencies.items():
         assert totals.debits == sum(row.debits for row in found.accounts if row.currency == currency)
+
+
+def test_at_every_position_of_the_log_the_trial_balance_is_zero_and_the_sum_of_what_was_posted(
+    reader: Reader, past: Past
+) -> None:
+    posted: Counter[str] = Counter()
+    rows = sorted(past.rows, key=lambda row: row.position)
+    for position in range(len(past.log) + 1):
+        while rows and rows[0].position <= position:
+            row = rows.pop(0)
+            if row.is_debit:
+                posted[past.opened[row.account][1].currency] += row.amount
+        found = reader.ask(trial_balance, known_at=position)
+        assert {totals.difference for totals in found.currencies.values()} <= {0}
+        assert {currency: totals.debits for currency, totals in found.currencies.items() if totals.debits} == posted
+
+
+def test_what_is_asked_here_is_answered_from_sorted_blocks_too(database: Database, worked_in: str) -> None:
+    blocks = in_book("SELECT count(DISTINCT (account, block)) FROM {schema}.dated_back_blocks", worked_in)
+    with database.connect() as connection:
+        row = connection.execute(blocks).fetchone()
+    assert row is not None
+    assert row[0] >= 2
 
 
 @settings(max_examples=100)

@@ -250,6 +250,7 @@ def test_without_the_right_to_make_roles_it_says_so_and_goes_on(
                     "0001_control.sql",
                     "0002_callbacks.sql",
                     "0003_callbacks_in_time.sql",
+                    "0004_persons.sql",
                 ]
             assert role in caplog.text
             assert application_role(theirs) is None

@@ -60,19 +60,29 @@ def head(connection: Connection, book: str) -> tuple[int, bytes]:
     return row[0], bytes(row[1])
 
 
-def events(connection: Connection, book: str) -> list[sealed.SealedEvent]:
+def hashes(connection: Connection, book: str) -> list[bytes]:
+    """The hashes of the leaves, as they follow from the events."""
     until, _ = head(connection, book)
-    return [one for page in sealed.stored_events(connection, book, until=until) for one in page]
+    return [leaf_hash(leaf_of(one)) for page in sealed.stored_events(connection, book, until=until) for one in page]
+
+
+def new_leaves(connection: Connection, book: str) -> dict[int, list[bytes]]:
+    """The hashes that stand in no tile yet, by the position before each batch."""
+    _, found = sealed.sealed_size(connection, book)
+    return {after: sealed.hashes_in(hashed) for after, hashed in found.items()}
 
 
 def test_every_batch_leaves_the_tree_over_all_that_is_stored(database: Database, book: str, writer: Pen) -> None:
+    new: dict[int, list[bytes]] = {}
     with database.connect() as connection:
         for count in (1, 3, 700, 1):
             pay(writer, count)
             position, frontier = head(connection, book)
-            stored = events(connection, book)
-            assert [one.leaf for one in stored] == [leaf_hash(leaf_of(one.event)) for one in stored]
-            assert Frontier().extended(one.reckoned for one in stored) == Frontier.parse(position, frontier)
+            reckoned = hashes(connection, book)
+            assert Frontier().extended(reckoned) == Frontier.parse(position, frontier)
+            new = new_leaves(connection, book)
+            assert [one for after in sorted(new) for one in new[after]] == reckoned
+        assert list(new) == [0, 1, 2, 3, 6, 706]
 
 
 def test_what_is_refused_leaves_no_leaf(database: Database, book: str, writer: Pen) -> None:
@@ -82,23 +92,24 @@ def test_what_is_refused_leaves_no_leaf(database: Database, book: str, writer: P
     assert [answer.status for answer in writer.submit(parts)()] == [201, 422, 201, 422]
     with database.connect() as connection:
         position, frontier = head(connection, book)
-        stored = events(connection, book)
-        assert Frontier().extended(one.reckoned for one in stored) == Frontier.parse(position, frontier)
+        assert Frontier().extended(hashes(connection, book)) == Frontier.parse(position, frontier)
 
 
 def test_a_log_that_was_written_before_there_was_a_tree_gets_one_with_the_next_batch(
-    database: Database, book: str, writer: Pen
+    database: Database, book: str, writer: Pen, sealing: Callable[[], int | None]
 ) -> None:
     pay(writer, 5)
     with database.owner() as connection:
         connection.execute(in_book("UPDATE {schema}.log_head SET frontier = NULL", book))
-        connection.execute(in_book("UPDATE {schema}.events SET leaf = NULL", book))
+        connection.execute(in_book("DELETE FROM {schema}.new_leaves", book))
     pay(writer, 2)
     with database.connect() as connection:
         position, frontier = head(connection, book)
-        stored = events(connection, book)
-        assert [one.leaf is None for one in stored] == [True] * 7 + [False] * 2
-        assert Frontier().extended(one.reckoned for one in stored) == Frontier.parse(position, frontier)
+        assert {after: len(leaves) for after, leaves in new_leaves(connection, book).items()} == {7: 2}
+        assert Frontier().extended(hashes(connection, book)) == Frontier.parse(position, frontier)
+    assert sealing() == 9
+    with database.connect() as connection:
+        assert new_leaves(connection, book) == {}, "it stands in tiles now"
 
 
 def test_the_seal_says_how_large_the_log_is_and_its_root(
@@ -136,7 +147,7 @@ def test_the_tiles_are_the_same_whenever_they_were_sealed(
         for size in (1, whole // 2, whole):
             wanted = tiles_needed(size, lambda node_at, size=size: range_root(0, size, node_at))  # type: ignore[misc]
             found = sealed.tiles(connection, book, wanted)
-            reckoned = Frontier().extended(one.reckoned for one in events(connection, book)[:size])
+            reckoned = Frontier().extended(hashes(connection, book)[:size])
             assert range_root(0, size, nodes_in(found.__getitem__, size)) == reckoned.root
     assert len(stored) == len(list(tiles_of(whole)))
     assert position == whole
@@ -154,9 +165,12 @@ def test_one_seals_at_a_time_and_the_other_leaves_it_alone(
 
 
 TAMPERING = [
-    pytest.param("UPDATE {schema}.events SET leaf = sha256(leaf) WHERE notification_id = 4", id="another hash"),
+    pytest.param("UPDATE {schema}.new_leaves SET hashes = sha256(hashes) WHERE after = 3", id="another hash"),
     pytest.param("UPDATE {schema}.log_head SET frontier = sha256(frontier)", id="another tree in the head"),
-    pytest.param("DELETE FROM {schema}.events WHERE notification_id = 4", id="an event is gone"),
+    pytest.param(
+        "WITH gone AS (DELETE FROM {schema}.new_leaves) DELETE FROM {schema}.events WHERE notification_id = 4",
+        id="an event is gone",
+    ),
     pytest.param("UPDATE {schema}.log_head SET position = 2", id="the tail is cut off"),
     pytest.param("DELETE FROM {schema}.tiles", id="the tiles are gone"),
 ]

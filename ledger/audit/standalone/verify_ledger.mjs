@@ -447,6 +447,8 @@ function carriedOut(stream, state, metadata, found) {
   }
 }
 
+const who = (metadata) => [metadata.actor, metadata.person || metadata.actor];
+
 const exceeds = (limits, currency, amount) => Boolean(limits) && amount > (Object.hasOwn(limits, currency) ? limits[currency] : 0);
 
 const movesMuch = (policy, state) => exceeds(policy.transfers, state.currency, state.amount);
@@ -518,15 +520,15 @@ const HEEDED = {
   'breaks.proposed.v1': proposed,
   'breaks.resolved.v1': carriedOut,
   'payouts.created.v1'(stream, state, metadata, found) {
-    if (state.needs_approval) this.makers.set(`${stream}\npayout`, [metadata.actor, true]);
+    if (state.needs_approval) this.makers.set(`${stream}\npayout`, who(metadata));
     else if (exceeds(this.policy?.payouts, state.currency, state.amount)) {
       found('approvals', 'asks for no second person, and the policy does');
     }
   },
   'payouts.approved.v1'(stream, state, metadata, found) {
-    const [maker] = this.makers.get(`${stream}\npayout`) ?? [undefined];
+    const maker = this.makers.get(`${stream}\npayout`);
     this.makers.delete(`${stream}\npayout`);
-    if (maker === undefined || maker === metadata.actor) found('approvals', 'was approved by whoever had asked for it');
+    if (!maker || who(metadata).some((one) => maker.includes(one))) found('approvals', 'was approved by whoever had asked for it');
   },
   'payouts.reserved.v1'(stream, state, metadata, found) {
     if (this.makers.has(`${stream}\npayout`)) found('approvals', 'is paid out, and nobody has agreed');
@@ -665,7 +667,9 @@ class Export {
     const wrong = hashes.findIndex((one, at) => !content.subarray(32 * at, 32 * at + 32).equals(one));
     const first = (index * WIDTH + (wrong < 0 ? hashes.length - 1 : wrong)) * WIDTH ** level;
     const words = level ? `${path} is not of the hashes below it` : 'is not what was sealed here';
-    this.report.found('tiles', words, first + 1, Math.min(first + WIDTH ** level, this.size || first + 1));
+    const known = this.report.findings.get('tiles')?.[0] ?? null;
+    const last = first + WIDTH ** level;
+    if (known === null || !(first < known && known <= last)) this.report.found('tiles', words, first + 1, last);
   }
 
   notes(others, older, kept, keys, origin) {

@@ -578,14 +578,14 @@ class Books:
     def payout_created(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A payout that may need a second person."""
         if state.get("needs_approval"):
-            self._makers[leaf.stream, "payout"] = metadata.get("actor"), True
+            self._makers[leaf.stream, "payout"] = _who(metadata), True
         elif exceeds((self._policy or {}).get("payouts"), state["currency"], state["amount"]):
             self.report.found("approvals", "asks for no second person, and the policy does", leaf.position)
 
     def payout_approved(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A second person has agreed to a payout."""
         maker, _ = self._makers.pop((leaf.stream, "payout"), (None, True))
-        if maker is None or maker == metadata.get("actor"):
+        if maker is None or set(maker) & set(_who(metadata)):
             self.report.found("approvals", "was approved by whoever had asked for it", leaf.position)
 
     def payout_reserved(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -593,8 +593,8 @@ class Books:
         if (leaf.stream, "payout") in self._makers:
             self.report.found("approvals", "is paid out, and nobody has agreed", leaf.position)
 
-    def end(self, claimed: dict[str, list[int]], claimed_totals: dict[str, list[int]]) -> None:
-        """What can be said once all were read."""
+    def count(self) -> None:
+        """What can be said of the streams and the keys, as far as was read."""
         found = self.report.found
         for count, position, version in self._versions.counted():
             if count != version:
@@ -602,6 +602,10 @@ class Books:
         for count, position, _ in self._keys.counted():
             if count > 1:
                 found("keys", "an idempotency key has an effect for the second time", position)
+
+    def end(self, claimed: dict[str, list[int]], claimed_totals: dict[str, list[int]]) -> None:
+        """What can be said of the balances once all was read."""
+        found = self.report.found
         for name in sorted(claimed.keys() - {_shown(raw) for raw in self.accounts}):
             found("balances", f"{name} has a balance and is not in the chart")
         for raw, account in self.accounts.items():
@@ -622,6 +626,11 @@ class Books:
             sides[0] += account.sides[0]
             sides[1] += account.sides[1]
         return found
+
+
+def _who(metadata: dict[str, Any]) -> tuple[Any, Any]:
+    """The key that spoke, and the person in whose hands it is, where that is known."""
+    return metadata.get("actor"), metadata.get("person") or metadata.get("actor")
 
 
 def exceeds(limits: dict[str, int] | None, currency: str, amount: int) -> bool:
@@ -731,6 +740,7 @@ class Export:
             return found("manifest", f"the export cannot be read: {wrong!r}")
         notes = self._notes(others, older, kept, keys, manifest["origin"])
         whole, roots = self._read(size, {note.size for _, note in notes}, books)
+        books.count()
         if whole:
             books.end(balances, totals)
             self.totals = books.totals()
@@ -814,7 +824,10 @@ class Export:
             wrong = (at for at, one in enumerate(hashes) if content[32 * at : 32 * at + 32] != one)
             first = (index * WIDTH + next(wrong, len(hashes) - 1)) << HEIGHT * level
             words = "is not what was sealed here" if level == 0 else f"{path} is not of the hashes below it"
-            self.report.found("tiles", words, first + 1, min(first + (1 << HEIGHT * level), self.size or first + 1))
+            known, last = self.report.findings.get("tiles", (None,))[0], first + (1 << HEIGHT * level)
+            # What is wrong at a leaf is wrong above it as well, and there it is only known less exactly.
+            if known is None or not first < known <= last:
+                self.report.found("tiles", words, first + 1, last)
 
     def _notes(
         self, others: dict[str, bytes], older: list[str], kept: Sequence[str], keys: Sequence[Key], origin: str
