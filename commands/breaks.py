@@ -7,6 +7,8 @@ when what was done is undone. An undo takes back exactly what was carried out la
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from commands.books import Books
 from commands.break_resolutions import FOLLOWED_BY, IGNORE, SUSPEND, TAKE_EVIDENCE, Resolution, resolution_of
 from commands.break_undoing import check_opposite, undoing
@@ -135,6 +137,8 @@ def propose(books: Books, command: ProposeResolution, envelope: Envelope) -> Dec
         raise FieldInvalid("The channel's word would move nothing of ours.", pointer="/resolution")
     elif name != IGNORE and not decided:
         raise _pointing(FieldInvalid("It is so already: nothing would change."), command.parameters)
+    policy = books.standing.policy
+    reversals_need_two = policy is not None and policy.reversals
     proposed = BreakProposed(
         id=command.id,
         number=number,
@@ -142,7 +146,7 @@ def propose(books: Books, command: ProposeResolution, envelope: Envelope) -> Dec
         parameters=command.parameters,
         postings=postings,
         maker=envelope.who,
-        four_eyes=needs_four_eyes(found.opened, postings),
+        four_eyes=needs_four_eyes(found.opened, postings, policy) or (name == UNDO and reversals_need_two),
         reason=command.reason,
     )
     return _told(books, command.id, found, [proposed])
@@ -172,7 +176,8 @@ def approve(books: Books, command: ApproveResolution, envelope: Envelope) -> Dec
         envelope.who,
         0 if undone is None else undone.number,
     )
-    return _told(books, command.id, found, [resolved], decided)
+    # What is posted stands in the log as caused by the agreement.
+    return replace(_told(books, command.id, found, [resolved], decided), first_causes_the_rest=True)
 
 
 def reject(books: Books, command: RejectResolution, envelope: Envelope) -> Decision:

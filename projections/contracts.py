@@ -118,6 +118,12 @@ SELECT position, state
   FROM {schema}.contracts
  WHERE position > %(after)s
 """
+# In the order of the list, whatever became of them.
+_THERE: LiteralString = """
+SELECT position, contract
+  FROM {schema}.contracts
+ WHERE merchant IS NOT NULL AND position > %(after)s AND position <= %(until)s
+"""
 _FILTERS: dict[str, LiteralString] = {
     "customer": " AND customer = %(customer)s",
     "merchant": " AND merchant = %(merchant)s",
@@ -188,6 +194,39 @@ async def contracts(
     wanted = {**filters, "after": after, "limit": limit}
     cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
     return [ListedContract(place, contract_view_of(_decode(state))) for place, state in await cursor.fetchall()]
+
+
+async def contracts_then(
+    connection: AsyncConnection[Any],
+    book: str,
+    until: int,
+    *,
+    customer: str | None = None,
+    merchant: str | None = None,
+    status: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> tuple[list[ListedContract], int | None]:
+    """Contracts as they stood after the position `until`, in the order of the list, and where it goes on.
+
+    A part of the list is looked through at a time: of a status that was rare, a page may be short, or empty.
+    """
+    marks = {"customer": customer, "merchant": merchant}
+    asked = [_FILTERS[name] for name, mark in marks.items() if mark is not None]
+    most = limit if status is None else past_streams.MOST_LOOKED_AT
+    wanted = {**marks, "after": after, "until": until, "limit": most + 1}
+    cursor = await connection.execute(in_book(_THERE + "".join(asked) + _IN_ORDER, book), wanted, binary=True)
+    found, following = await past_streams.standing_then(
+        connection,
+        book,
+        await cursor.fetchall(),
+        until,
+        limit,
+        most,
+        contract_state.fold,
+        lambda standing: status in (None, standing.status),
+    )
+    return [ListedContract(place, contract_view_of(standing)) for place, standing in found], following
 
 
 async def payment_methods(

@@ -12,17 +12,13 @@ effect, and any first n of them are a few whole blocks and a rest:
 A block is written when its last posting is there, and never changed.
 """
 
-from typing import Any
-
-from psycopg import AsyncConnection
+from typing import LiteralString
 
 from ledger.events.event import Recorded
 from ledger.events.transfers import TransferPosted
 from ledger.journal import Direction
 from ledger.posting_rules import effective_at, entry_for
-from ledger.store.connection import in_book
 from projections.projection import LIVE, Page, Projection, Target, Writing
-from projections.turnover import Place, Turnover
 
 # Level -> how many postings a block of it has; each is a multiple of the one below. A further level would save looks
 # only where a single account has millions dated back, and make one page sort a second's worth of them.
@@ -123,7 +119,7 @@ def _is_dated_back(recorded: Recorded) -> bool:
 # moment, for that is settled: it took effect before it as well. Blocks of a level are taken from where the whole ones
 # of the next level end. (The sizes stand here in digits, and the blocks go through an array, so that PostgreSQL does
 # not expect thousands of them: then it would plan anew for each account, which takes longer than the look.)
-_LATE_UNTIL = """
+COUNT_LATE: LiteralString = """
 WITH known AS (
     SELECT coalesce(max(number), 0) AS count
       FROM (SELECT number FROM {schema}.dated_back
@@ -135,8 +131,10 @@ whole AS (
            (VALUES (1::smallint, 64, 1024), (2, 1024, 16384), (3, 16384, 4611686018427387904))
            AS of (level, size, larger),
            unnest(ARRAY(SELECT generate_series((count - count %% larger) / size, count / size - 1))) AS block)
-SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bigint AS credits
-  FROM (SELECT block_debits AS debits, block_credits AS credits
+"""
+"""Goes before a statement that holds `LATE_PARTS`."""
+LATE_PARTS: LiteralString = """
+        SELECT block_debits AS debits, block_credits AS credits
           FROM whole CROSS JOIN LATERAL (
                SELECT block_debits, block_credits
                  FROM {schema}.dated_back_blocks AS b
@@ -156,18 +154,7 @@ SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bi
         (SELECT -late_debits, -late_credits
            FROM {schema}.dated_back
           WHERE account = %(account)s AND position <= %(settled)s
-          ORDER BY position DESC, leg DESC LIMIT 1)) AS parts
+          ORDER BY position DESC, leg DESC LIMIT 1)
 """
-
-
-async def late_until(
-    connection: AsyncConnection[Any], book: str, account: str, place: Place, *, settled: int, known_at: int
-) -> Turnover:
-    """What was recorded behind the position `settled`, up to `known_at`, with effect up to and with an earlier place.
-
-    `settled` is the last position before the moment of the place, or `known_at` if that is less.
-    """
-    wanted = {"account": account, "settled": settled, "known_at": known_at, **place._asdict()}
-    cursor = await connection.execute(in_book(_LATE_UNTIL, book), wanted)
-    row = await cursor.fetchone()
-    return Turnover(*row) if row else Turnover()
+"""Debits and credits that together are what was recorded behind the position `settled`, up to `known_at`, with effect
+up to and with a place; `settled` is the last position before the place's moment, or `known_at` if that is less."""

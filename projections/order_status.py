@@ -16,7 +16,6 @@ from ledger.ids import PAYMENT, REFUND, TOP_UP, stream_of
 from ledger.payment import CREATED, REQUIRES_ACTION, Payment
 from ledger.payment_views import PaymentView, RefundView, TopUpView, payment_view_of, refund_view_of, top_up_view_of
 from ledger.store.connection import in_book
-from ledger.store.positions import streams
 from projections import past_streams
 from projections.freshness import KnownAt
 from projections.projection import LIVE, Page, Projection, Target, Writing
@@ -118,8 +117,6 @@ SELECT position, payment
   FROM {schema}.order_status
  WHERE position > %(after)s AND position <= %(until)s
 """
-# Of a list of the past, this many payments are looked at for one page.
-MOST_LOOKED_AT = 1_000
 
 _DUE = """
 SELECT payment FROM {schema}.order_status WHERE expires_at <= %s ORDER BY expires_at, payment LIMIT %s
@@ -214,21 +211,20 @@ async def payments_then(
     """
     marks = {"order_reference": order_reference, "merchant": merchant}
     asked = [_FILTERS[name] for name, mark in marks.items() if mark is not None]
-    most = limit if status is None else MOST_LOOKED_AT
+    most = limit if status is None else past_streams.MOST_LOOKED_AT
     wanted = {**marks, "after": after, "until": until, "limit": most + 1}
     cursor = await connection.execute(in_book(_THERE + "".join(asked) + _IN_ORDER, book), wanted, binary=True)
-    there = await cursor.fetchall()
-    found: list[ListedPayment] = []
-    for start in range(0, min(len(there), most), limit):
-        part = there[start : min(start + limit, most)]
-        histories = await streams(connection, book, [name for _, name in part])
-        for number, (place, name) in enumerate(part, start + 1):
-            standing = payment_state.fold([fact for fact in histories[name] if fact.position <= until])
-            if standing is not None and status in (None, standing.status):
-                found.append(ListedPayment(place, payment_view_of(standing)))
-            if len(found) == limit:
-                return found, place if number < len(there) else None
-    return found, there[most - 1][0] if len(there) > most else None
+    found, following = await past_streams.standing_then(
+        connection,
+        book,
+        await cursor.fetchall(),
+        until,
+        limit,
+        most,
+        payment_state.fold,
+        lambda standing: status in (None, standing.status),
+    )
+    return [ListedPayment(place, payment_view_of(standing)) for place, standing in found], following
 
 
 async def due_payments(connection: AsyncConnection[Any], book: str, now: datetime, limit: int) -> list[str]:

@@ -19,15 +19,14 @@ from psycopg.rows import class_row, scalar_row
 from ledger.store.connection import in_book
 from ledger.store.positions import position_before
 from projections.accounts import Listed
-from projections.dated_back import late_until
+from projections.dated_back import COUNT_LATE, LATE_PARTS
 from projections.moments import BEGINNING, END, just_after
 from projections.turnover import Place, Turnover
 
 # Up to and with a place, but for what was dated back behind `settled`: the last position that was recorded before its
 # moment. `at_moment` is the last one that was recorded at it.
-_TURNOVER = """
-SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bigint AS credits
-  FROM ((SELECT posted_debits AS debits, posted_credits AS credits
+_IN_TIME: LiteralString = """
+        (SELECT posted_debits AS debits, posted_credits AS credits
            FROM {schema}.postings
           WHERE account = %(account)s AND position <= %(settled)s
           ORDER BY position DESC, leg DESC LIMIT 1)
@@ -36,8 +35,13 @@ SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bi
            FROM {schema}.postings
           WHERE account = %(account)s AND NOT effective_at < recorded_at AND position > %(settled)s
             AND position <= %(at_moment)s
-            AND (position, leg) <= (%(position)s::bigint, %(leg)s::smallint))) AS parts
+            AND (position, leg) <= (%(position)s::bigint, %(leg)s::smallint))
 """
+_SUM_OF: LiteralString = (
+    "SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(credits), 0)::bigint AS credits FROM ("
+)
+_TURNOVER: LiteralString = _SUM_OF + _IN_TIME + ") AS parts"
+_TURNOVER_AND_LATE: LiteralString = COUNT_LATE + _SUM_OF + _IN_TIME + "UNION ALL" + LATE_PARTS + ") AS parts"
 _TURNOVER_OF_ALL = """
 SELECT b.account,
        (coalesce(settled.posted_debits, 0) + coalesce(late.debits, 0))::bigint AS debits,
@@ -174,25 +178,28 @@ async def turnover_until(
     if place.position:
         at_moment = await position_before(connection, book, just_after(place.moment))
     settled, at_moment = min(settled, known_at), min(at_moment, known_at)
-    in_time = await _turnover(connection, book, account, settled, at_moment, place)
-    if settled == known_at:
-        return in_time
-    late = await late_until(connection, book, account, place, settled=settled, known_at=known_at)
-    return Turnover(in_time.debits + late.debits, in_time.credits + late.credits)
+    wanted = {
+        "account": account,
+        "settled": settled,
+        "at_moment": at_moment,
+        "known_at": known_at,
+        **place._asdict(),
+    }
+    # All that is known is settled: nothing is late.
+    return await _turnover(connection, _TURNOVER if settled == known_at else _TURNOVER_AND_LATE, book, wanted)
 
 
 async def turnover_known_at(connection: AsyncConnection[Any], book: str, account: str, known_at: int) -> Turnover:
     """All that had been posted up to the position `known_at`."""
-    return await _turnover(connection, book, account, known_at, 0, Place(BEGINNING))
+    wanted = {"account": account, "settled": known_at, "at_moment": 0, **Place(BEGINNING)._asdict()}
+    return await _turnover(connection, _TURNOVER, book, wanted)
 
 
 async def _turnover(
-    connection: AsyncConnection[Any], book: str, account: str, settled: int, at_moment: int, place: Place
+    connection: AsyncConnection[Any], statement: LiteralString, book: str, wanted: dict[str, Any]
 ) -> Turnover:
-    """What took effect when it was recorded, up to `settled` with all that was dated back."""
-    wanted = {"account": account, "settled": settled, "at_moment": at_moment, **place._asdict()}
     async with connection.cursor(row_factory=class_row(Turnover)) as cursor:
-        await cursor.execute(in_book(_TURNOVER, book), wanted)
+        await cursor.execute(in_book(statement, book), wanted)
         return await cursor.fetchone() or Turnover()
 
 

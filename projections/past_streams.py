@@ -3,16 +3,22 @@
 A state takes effect when it is recorded, so both axes cut the same history: what is asked for is what lies before both.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
 
 from ledger.events.event import Recorded
 from ledger.store import read
-from ledger.store.positions import position_before
+from ledger.store.positions import position_before, streams
 from projections.freshness import KnownAt, position_known_at
 from projections.moments import just_after
+
+State = TypeVar("State")
+
+MOST_LOOKED_AT = 1_000
+"""Of a list of the past, so many are looked at for one page where a state that they had is asked for."""
 
 
 async def history(
@@ -41,6 +47,33 @@ def _is_by(recorded: Recorded, limit: datetime | int | None) -> bool:
             return recorded.position <= limit
         case datetime():
             return recorded.recorded_at <= limit
+
+
+async def standing_then(
+    connection: AsyncConnection[Any],
+    book: str,
+    there: Sequence[tuple[int, str]],
+    until: int,
+    limit: int,
+    most: int,
+    fold: Callable[[list[Recorded]], State | None],
+    fits: Callable[[State], bool],
+) -> tuple[list[tuple[int, State]], int | None]:
+    """Of what was there (place in a list, stream), how each stood after the position `until`, where that fits.
+
+    At most `limit` of them, after a look at `most`; and the place behind which the list goes on, None at its end.
+    """
+    found: list[tuple[int, State]] = []
+    for start in range(0, min(len(there), most), limit):
+        part = there[start : min(start + limit, most)]
+        histories = await streams(connection, book, [stream for _, stream in part])
+        for number, (place, stream) in enumerate(part, start + 1):
+            standing = fold([fact for fact in histories[stream] if fact.position <= until])
+            if standing is not None and fits(standing):
+                found.append((place, standing))
+            if len(found) == limit:
+                return found, place if number < len(there) else None
+    return found, there[most - 1][0] if len(there) > most else None
 
 
 async def last_position(

@@ -84,6 +84,10 @@ class Payouts(Projection):
 # --- reading
 
 _LIST: LiteralString = "SELECT position, state FROM {schema}.payouts WHERE position > %(after)s"
+# In the order of the list, whatever became of them.
+_THERE: LiteralString = (
+    "SELECT position, payout FROM {schema}.payouts WHERE position > %(after)s AND position <= %(until)s"
+)
 _FILTERS: dict[str, LiteralString] = {
     "merchant": " AND source = 'merchant' AND party = %(merchant)s",
     "principal": " AND source = 'principal' AND party = %(principal)s",
@@ -129,6 +133,40 @@ async def payouts(
     wanted = {**filters, "after": after, "limit": limit}
     cursor = await connection.execute(in_book(statement, book), wanted, binary=True)
     return [ListedPayout(place, payout_view_of(_decode(state))) for place, state in await cursor.fetchall()]
+
+
+async def payouts_then(
+    connection: AsyncConnection[Any],
+    book: str,
+    until: int,
+    *,
+    merchant: str | None = None,
+    principal: str | None = None,
+    customer: str | None = None,
+    status: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> tuple[list[ListedPayout], int | None]:
+    """Payouts as they stood after the position `until`, in the order of the list, and where it goes on.
+
+    A part of the list is looked through at a time: of a status that was rare, a page may be short, or empty.
+    """
+    marks = {"merchant": merchant, "principal": principal, "customer": customer}
+    asked = [_FILTERS[name] for name, mark in marks.items() if mark is not None]
+    most = limit if status is None else past_streams.MOST_LOOKED_AT
+    wanted = {**marks, "after": after, "until": until, "limit": most + 1}
+    cursor = await connection.execute(in_book(_THERE + "".join(asked) + _IN_ORDER, book), wanted, binary=True)
+    found, following = await past_streams.standing_then(
+        connection,
+        book,
+        await cursor.fetchall(),
+        until,
+        limit,
+        most,
+        payout_state.fold,
+        lambda standing: status in (None, standing.status),
+    )
+    return [ListedPayout(place, payout_view_of(standing)) for place, standing in found], following
 
 
 async def paid_at_bank(connection: AsyncConnection[Any], book: str) -> list[Payout]:

@@ -15,7 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.access_log import Sensitive
-from api.dependencies import Caller, Calling
+from api.dependencies import Caller, Calling, MinPosition
+from api.routes.sealed_log import wait_for_seal
 from api.routing import Router
 from ledger.errors import NotSealed
 from ledger.store.connection import Database
@@ -112,12 +113,13 @@ async def _sent(caller: Caller, checkpoint: SignedCheckpoint) -> AsyncGenerator[
 @router.reads(
     "/export", (), "PK…", scope="audit:read", media_type=_ZIP, refuses=(NotSealed,), sensitive=Sensitive.FIRST
 )
-async def export_book(caller: Calling) -> Response:
+async def export_book(caller: Calling, min_position: MinPosition = None) -> Response:
     """Take the whole book home, up to the newest signed checkpoint: a zip file that can be checked without us.
 
     Unpack it and run `python verify_ledger.py FOLDER --vkey VKEY`, with the log's public key as somebody you trust gave
     it to you; SPEC.md in it tells the rest. A few exports are sent at once, others wait for them.
     """
+    await wait_for_seal(caller, min_position)
     async with caller.world.reading() as connection:
         checkpoint = await newest_checkpoint_async(connection, caller.book)
     if checkpoint is None:

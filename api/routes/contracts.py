@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api import late
 from api.access_log import Sensitive
 from api.answers import answer
-from api.dependencies import Calling, Cursor, KnownAtParameter, Limit, MinPosition
+from api.dependencies import AsOfState, Calling, Cursor, KnownAtParameter, Limit, MinPosition
 from api.fields import (
     DEFAULT_PAGE,
     Amount,
@@ -21,6 +21,7 @@ from api.fields import (
     Text500,
     Timestamp,
 )
+from api.past_lists import list_then
 from api.payment_requests import MethodRequest
 from api.routing import Router
 from commands.contract_updates import UpdateContractMethod
@@ -52,7 +53,7 @@ from ledger.errors import (
 )
 from ledger.events.contracts import Limits, PeriodLimit
 from ledger.ids import CONTRACT, new_id
-from projections.contracts import Contracts, contracts
+from projections.contracts import Contracts, contracts, contracts_then
 from projections.contracts import contract as find_contract
 
 router = Router("/v1/contracts", "contracts")
@@ -340,7 +341,7 @@ async def show_contract(
     _SHOWN,
     scope="payments:read",
     page=True,
-    refuses=(CursorInvalid, LimitRange),
+    refuses=(CursorInvalid, LimitRange, PositionNotReached, TimestampFormat),
     sensitive=Sensitive.NOTED,
 )
 async def list_contracts(
@@ -348,13 +349,31 @@ async def list_contracts(
     customer: Annotated[Identifier | None, Query(description="Of this customer.")] = None,
     merchant: Annotated[Identifier | None, Query(description="With this merchant.")] = None,
     status: Annotated[Status | None, Query(description="In this state.")] = None,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,
     min_position: MinPosition = None,
 ) -> Response:
-    """List contracts in the order in which they were drafted."""
+    """List contracts in the order in which they were drafted, as they stand or as they stood then.
+
+    Of the past, a part of the list is looked through at a time: a page may be short, or empty, and lead to a next one.
+    """
     await caller.see(min_position, Contracts.name)
     filters = {"customer": customer, "merchant": merchant, "status": status}
+    if as_of is not None or known_at is not None:
+        return await list_then(
+            caller,
+            "contracts",
+            Contracts.name,
+            filters,
+            as_of,
+            known_at,
+            limit,
+            cursor,
+            contracts_then,
+            lambda listed: listed.contract,
+        )
     after = 0 if cursor is None else int(caller.continue_after(cursor, "contracts", filters)[0])
     async with caller.world.reading() as connection:
         found = await contracts(connection, caller.book, **filters, after=after, limit=limit + 1)

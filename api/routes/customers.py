@@ -8,16 +8,25 @@ from starlette.responses import Response
 
 from api.access_log import Sensitive
 from api.answers import answer
-from api.dependencies import Calling, MinPosition
+from api.dependencies import AsOf, Calling, KnownAtParameter, MinPosition
 from api.fields import Currency, Metadata, Name, PartyId, Request
 from api.routing import Router
 from commands.customers import CreateCustomer, CustomerReceipt, OpenWallet, WalletReceipt
 from ledger.chart import wallet_available, wallet_frozen
 from ledger.currencies import ASSETS
-from ledger.errors import CurrencyUnknown, CustomerNotFound, IdExistsDifferent, WalletExists, WalletNotFound
+from ledger.errors import (
+    CurrencyUnknown,
+    CustomerNotFound,
+    IdExistsDifferent,
+    PositionNotReached,
+    TimestampFormat,
+    WalletExists,
+    WalletNotFound,
+)
 from ledger.events.customers import CustomerCreated, customer_stream
 from ledger.ids import CUSTOMER, new_id
 from ledger.store import read
+from projections.balances import balances
 
 router = Router("/v1/customers", "customers")
 

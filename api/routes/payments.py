@@ -1,6 +1,5 @@
 """/payments: ask for money to move, then see where it is."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from api import late
 from api.access_log import Sensitive
-from api.answers import Page, answer
+from api.answers import answer
 from api.dependencies import (
     CALLER,
     AsOfState,
@@ -34,6 +33,7 @@ from api.fields import (
     Text500,
 )
 from api.judging import hand_over_code, with_signals
+from api.past_lists import list_then
 from api.payment_requests import PaymentRequest
 from api.routing import Router
 from commands.processes.channel_calls import nudge
@@ -88,11 +88,9 @@ from ledger.errors import (
 from ledger.ids import stream_of
 from ledger.payment import PROCESSING, REQUIRES_ACTION, Status
 from ledger.payment_views import PaymentView, RefundView, payment_view, refund_view
-from projections.freshness import seen_by
 from projections.order_status import OrderStatus, payments, payments_then
 from projections.order_status import payment as find_payment
 from projections.order_status import refund as find_refund
-from projections.past_streams import last_position
 
 router = Router("/v1/payments", "payments")
 refunds_router = Router("/v1/refunds", "refunds")
@@ -298,10 +296,20 @@ async def list_payments(
     Of the past, a part of the list is looked through at a time: a page may be short, or empty, and lead to a next one.
     """
     await caller.see(min_position, OrderStatus.name)
-    marks = {"order_reference": order_reference, "status": status, "merchant": merchant}
+    filters = {"order_reference": order_reference, "status": status, "merchant": merchant}
     if as_of is not None or known_at is not None:
-        return await _list_payments_then(caller, marks, as_of, known_at, limit, cursor)
-    filters = marks
+        return await list_then(
+            caller,
+            "payments",
+            OrderStatus.name,
+            filters,
+            as_of,
+            known_at,
+            limit,
+            cursor,
+            payments_then,
+            lambda listed: listed.payment,
+        )
     after = 0 if cursor is None else int(caller.continue_after(cursor, "payments", filters)[0])
     async with caller.world.reading() as connection:
         found = await payments(
@@ -314,28 +322,6 @@ async def list_payments(
             limit=limit + 1,
         )
     return caller.page("payments", found, limit, lambda one: [one.place], filters, lambda one: one.payment)
-
-
-async def _list_payments_then(
-    caller: Caller,
-    marks: dict[str, str | None],
-    as_of: datetime | None,
-    known_at: int | datetime | None,
-    limit: int,
-    cursor: str | None,
-) -> Response:
-    filters = {**marks, "as_of": str(as_of), "known_at": str(known_at)}
-    await caller.know(known_at, OrderStatus.name)
-    async with caller.world.snapshot() as connection:
-        if cursor is None:
-            after, until = 0, await last_position(connection, caller.book, as_of, known_at) or 0
-            # What the view has yet to see is not listed, on this page or on a later one.
-            until = min(until, await seen_by(connection, caller.book, (OrderStatus.name,), None))
-        else:
-            after, until = map(int, caller.continue_after(cursor, "payments", filters))
-        found, following = await payments_then(connection, caller.book, until, **marks, after=after, limit=limit)
-    going_on = None if following is None else caller.next_cursor("payments", [following, until], filters)
-    return answer(Page([listed.payment for listed in found], going_on))
 
 
 @router.writes(

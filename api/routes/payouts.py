@@ -21,6 +21,7 @@ from api.fields import (
     Request,
     Text500,
 )
+from api.past_lists import list_then
 from api.routing import Router
 from commands.payouts import ApprovePayout, CancelPayout, CreatePayout
 from commands.processes.channel_calls import nudge
@@ -48,7 +49,7 @@ from ledger.events.payouts import MERCHANT, PRINCIPAL, Destination
 from ledger.ids import PAYOUT, new_id
 from ledger.payout_state import OPEN
 from ledger.payout_views import PayoutView
-from projections.payouts import Payouts, payouts
+from projections.payouts import Payouts, payouts, payouts_then
 from projections.payouts import payout as find_payout
 
 ROUTE = "POST /v1/payouts"
@@ -248,7 +249,7 @@ async def show_payout(
     SHOWN,
     scope="payments:read",
     page=True,
-    refuses=(CursorInvalid, LimitRange),
+    refuses=(CursorInvalid, LimitRange, PositionNotReached, TimestampFormat),
     sensitive=Sensitive.NOTED,
 )
 async def list_payouts(
@@ -257,13 +258,31 @@ async def list_payouts(
     principal: Annotated[Identifier | None, Query(description="For this principal.")] = None,
     customer: Annotated[Identifier | None, Query(description="Out of this customer's wallets.")] = None,
     status: Annotated[Identifier | None, Query(description="In this state.")] = None,
+    as_of: AsOfState = None,
+    known_at: KnownAtParameter = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Cursor = None,
     min_position: MinPosition = None,
 ) -> Response:
-    """List payouts in the order in which they were created."""
+    """List payouts in the order in which they were created, as they stand or as they stood then.
+
+    Of the past, a part of the list is looked through at a time: a page may be short, or empty, and lead to a next one.
+    """
     await caller.see(min_position, Payouts.name)
     filters = {"merchant": merchant, "principal": principal, "customer": customer, "status": status}
+    if as_of is not None or known_at is not None:
+        return await list_then(
+            caller,
+            "payouts",
+            Payouts.name,
+            filters,
+            as_of,
+            known_at,
+            limit,
+            cursor,
+            payouts_then,
+            lambda listed: listed.payout,
+        )
     after = 0 if cursor is None else int(caller.continue_after(cursor, "payouts", filters)[0])
     async with caller.world.reading() as connection:
         found = await payouts(connection, caller.book, filters, after=after, limit=limit + 1)

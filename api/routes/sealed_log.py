@@ -123,7 +123,7 @@ async def show_checkpoint(
     min_position: MinPosition = None,
 ) -> Response:
     """Show the newest signed checkpoint of the log, or the first that holds a position."""
-    await _wait_for_seal(caller, min_position)
+    await wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
         found = await _checkpoint(connection, caller.book, covers, witnesses)
         position, _ = await read.head(connection, caller.book)
@@ -156,7 +156,7 @@ async def prove_inclusion(
     min_position: MinPosition = None,
 ) -> Response:
     """Prove that the event at a position is in the log that the newest checkpoint tells of."""
-    await _wait_for_seal(caller, min_position)
+    await wait_for_seal(caller, min_position)
     if position == 0:
         raise FieldInvalid("Positions begin with 1.", pointer="/query/position")
     async with caller.world.snapshot() as connection:
@@ -199,7 +199,7 @@ async def prove_consistency(
     min_position: MinPosition = None,
 ) -> Response:
     """Prove that the log goes on from what it was, by the sizes of two checkpoints."""
-    await _wait_for_seal(caller, min_position)
+    await wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
         newest = await _checkpoint(connection, caller.book, None)
         to_size = newest.size if until is None else until
@@ -235,7 +235,7 @@ async def show_tile(path: str, caller: Calling, min_position: MinPosition = None
         tile = Tile.parse(f"tile/{path}")
     except ValueError:
         raise RouteNotFound from None
-    await _wait_for_seal(caller, min_position)
+    await wait_for_seal(caller, min_position)
     async with caller.world.reading() as connection:
         found = await sealed.tiles_async(connection, caller.book, [tile])
     if tile not in found:
@@ -243,7 +243,7 @@ async def show_tile(path: str, caller: Calling, min_position: MinPosition = None
     return Response(found[tile], media_type=_OCTETS)
 
 
-async def _wait_for_seal(caller: Calling, min_position: int | None) -> None:
+async def wait_for_seal(caller: Calling, min_position: int | None) -> None:
     """Wait up to a second until a signed checkpoint holds this position; raises NotSealed."""
     if min_position is None:
         return

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from commands.policies.settlements import DEFAULT
 from ledger.currencies import asset_of
+from ledger.events.approvals import ApprovalPolicyChanged
 from ledger.events.breaks import BreakOpened
 from ledger.journal import Direction, Posting
 from ledger.matching.policy import EVERY_DAY, Policy, Tolerance
@@ -56,13 +57,22 @@ def end_of_day(source: str, day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), policy_of(source).zone)
 
 
-def needs_four_eyes(opened: BreakOpened, postings: Sequence[Posting]) -> bool:
-    """Whether somebody else has to approve it: what is at risk, or what would be moved, is above the limit."""
+def needs_four_eyes(
+    opened: BreakOpened, postings: Sequence[Posting], policy: ApprovalPolicyChanged | None = None
+) -> bool:
+    """Whether somebody else has to approve it: what is at risk, or what would be moved, is above the limit.
+
+    What a resolution posts is an entry by hand: the policy of the book makes the limit stricter, and never milder.
+    """
     at_stake: dict[str, int] = {opened.currency: opened.at_risk}
     for currency in {posting.currency for posting in postings}:
         moved = sum(one.amount for one in postings if one.currency == currency and one.direction == Direction.DEBIT)
         at_stake[currency] = max(moved, at_stake.get(currency, 0))
-    return any(amount > limit_of(currency) for currency, amount in at_stake.items())
+    entries = None if policy is None else policy.entries
+    return any(
+        amount > (limit_of(currency) if entries is None else min(limit_of(currency), entries.get(currency, 0)))
+        for currency, amount in at_stake.items()
+    )
 
 
 def limit_of(currency: str) -> int:

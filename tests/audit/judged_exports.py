@@ -209,13 +209,19 @@ SEVENTH: dict[str, tuple[Callable[[StoredEvent], StoredEvent], int]] = {
 
 def _moved(folder: Path, account: str) -> None:
     claims = json.loads((folder / "balances.json").read_bytes())
-    claims["accounts"][account][0] = str(int(claims["accounts"][account][0]) + 1)
+    debits, credits_ = claims["accounts"].get(account, ("0", "0"))
+    claims["accounts"][account] = [str(int(debits) + 1), credits_]
     (folder / "balances.json").write_text(json.dumps(claims))
 
 
 def _claimed(folder: Path, **fields: Any) -> None:
     claims = json.loads((folder / "balances.json").read_bytes())
     (folder / "balances.json").write_text(json.dumps(claims | fields))
+
+
+def _manifest(folder: Path, **fields: Any) -> None:
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    (folder / MANIFEST).write_text(json.dumps(manifest | fields))
 
 
 def _cut(file: Path, count: int = 1) -> None:
@@ -225,8 +231,9 @@ def _cut(file: Path, count: int = 1) -> None:
 # What is done to the files of an export, whether the manifest is made to fit, and what is to be said.
 FILES: dict[str, tuple[Callable[[Path], object], bool, int]] = {
     "a balance": (lambda folder: _moved(folder, "a"), True, 22),
-    "a balance of nobody": (lambda folder: _claimed(folder, accounts={"x": ["1", "1"]}), True, 22),
+    "a balance of nobody": (lambda folder: _moved(folder, "x"), True, 22),
     "a balance that is no number": (lambda folder: _claimed(folder, accounts={"a": ["1", "x"]}), True, 10),
+    "a balance below nothing": (lambda folder: _claimed(folder, accounts={"a": ["1", "-1"]}), True, 10),
     "a trial balance": (lambda folder: _claimed(folder, trial_balance={"EUR": ["1", "1"]}), True, 22),
     "a trial balance of another currency": (
         lambda folder: _claimed(folder, trial_balance={"JPY": ["1", "1"]}),
@@ -236,6 +243,11 @@ FILES: dict[str, tuple[Callable[[Path], object], bool, int]] = {
     "balances of another size": (lambda folder: _claimed(folder, size=9), True, 10),
     "a balance, and the manifest does not know": (lambda folder: _moved(folder, "a"), False, 10),
     "no manifest": (lambda folder: (folder / MANIFEST).unlink(), False, 10),
+    "a manifest of another root": (lambda folder: _manifest(folder, root="00" * 32), False, 10),
+    "a manifest of another origin": (lambda folder: _manifest(folder, origin="another"), False, 10),
+    "a manifest of another format": (lambda folder: _manifest(folder, format="ledger-export/v2"), False, 10),
+    "a manifest with a file outside": (lambda folder: _manifest(folder, files={"../x": {}}), False, 10),
+    "a manifest of no size": (lambda folder: _manifest(folder, size=-1), False, 10),
     "half a manifest": (lambda folder: _cut(folder / MANIFEST, 100), False, 10),
     "no chart": (lambda folder: (folder / "chart.json").unlink(), False, 10),
     "no leaves": (lambda folder: (folder / "entries" / "000000.bin").unlink(), False, 10),

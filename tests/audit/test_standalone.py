@@ -36,8 +36,9 @@ def test_without_a_key_it_says_loudly_that_nobody_s_signature_was_checked(shop: 
 
 
 @pytest.mark.parametrize("key", [str(signer(ORIGIN, 2).key), str(signer("another.example/shop", 1).key)])
-def test_nobody_but_the_given_key_of_this_log_is_believed(shop: Path, key: str) -> None:
+def test_nobody_but_the_given_key_of_this_log_is_believed(shop: Path, key: str, tmp_path: Path) -> None:
     assert checked(shop, vkeys=[key])["exit"] == 14
+    assert checked(Book(stored(BASE)).write(tmp_path), vkeys=[key])["exit"] == 14
 
 
 def test_where_keys_have_changed_one_of_them_is_enough(shop: Path) -> None:
@@ -52,10 +53,14 @@ def test_a_checkpoint_that_was_kept_has_to_be_this_log_s_own(shop: Path, tmp_pat
         (note_of(TEN, 4, signer(ORIGIN, 2)), 16),
         (note_of(TEN, 4, signer("another", 1), "another"), 16),
         (note_of(TEN[1:], 4), 16),
+        (note_of([*TEN, *TEN], 12), 17),
         (b"", 16),
+        (b"\xff\n\n\n", 16),
     ):
         kept.write_bytes(content)
         assert checked(shop, kept=[kept])["exit"] == code, content
+    kept.write_bytes(note_of(TEN, 4, signer("another", 1), "another"))
+    assert checked(shop, vkeys=(), kept=[kept])["exit"] == 16
     kept.unlink()
     assert checked(shop, kept=[kept])["exit"] == 16
 

@@ -229,8 +229,10 @@ def _notes() -> Iterator[Vector]:
         signed + "\n",
         signed[:-8] + "*" + signed[-7:],
         "\n" + signed,
+        signed.replace(b64encode(checkpoint.root).decode(), b64encode(checkpoint.root[1:]).decode()),
     ):
-        yield one(broken, keys[:1], None)
+        # By keys that have not signed it: what is told is whether it can be read.
+        yield one(broken, keys[1:2], None)
     for key in ("", "a", keys[0].replace("+", "-"), keys[0][:-4], keys[0].replace("shop", "shap")):
         yield one(signed, [key], None)
 

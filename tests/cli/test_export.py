@@ -83,7 +83,7 @@ def exported(service: Service, book: str, to: Path, *words: str) -> dict[str, An
 
 def verified(folder: Path, *words: str | Path, program: str = "verify_ledger.py") -> tuple[int, dict[str, Any]]:
     """What the program in the folder says, run alone: nothing of ours can be imported, no network is asked."""
-    command = [*PROGRAMS[program], str(folder / program), str(folder), "--json", *map(str, words)]
+    command = [*PROGRAMS[Path(program).name], str(folder / program), str(folder), "--json", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={"PATH": os.environ["PATH"]})
     assert done.stderr == ""
     found: dict[str, Any] = json.loads(done.stdout)

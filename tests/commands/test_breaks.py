@@ -2,6 +2,7 @@
 
 import pytest
 
+from commands.approval_policy import ChangeApprovalPolicy
 from commands.break_resolutions import place_of
 from commands.breaks import SettleBreak
 from commands.policies.reconciliation import limit_of, needs_four_eyes, policy_of
@@ -282,3 +283,30 @@ def test_what_is_tolerated_in_a_day_is_capped_and_then_a_break() -> None:
     ]
     outcome = match(rows, items, policy_of("channel_csv"), NOON)
     assert (len(outcome.matches), [one.type for one in outcome.breaks]) == (cap, ["amount_ours_more"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "resolution", "needs"),
+    [
+        (ChangeApprovalPolicy("auditor", reversals=True), "merchant_bears", False),
+        (ChangeApprovalPolicy("auditor", entries={"EUR": 20_000}), "merchant_bears", False),
+        (ChangeApprovalPolicy("auditor", entries={"EUR": 9_000}), "merchant_bears", True),
+        (ChangeApprovalPolicy("auditor", entries={}), "merchant_bears", True),
+        (ChangeApprovalPolicy("auditor", entries={"EUR": 20_000}), "undo", False),
+        (ChangeApprovalPolicy("auditor", reversals=True), "undo", True),
+    ],
+    ids=str,
+)
+def test_what_a_book_wants_two_for_nobody_does_alone_as_a_resolution(
+    policy: ChangeApprovalPolicy, resolution: str, needs: bool
+) -> None:
+    story = given(*PARTIES, by_card(amount=10_000), attempt_of("pay_1", charged(10_000)))
+    item = item_of(story, "sale")
+    story.given(found(broken("amount_ours_more", row(9_900, item.fee), items=(item,)))).by(ANN)
+    if resolution == "undo":
+        story.given(propose("merchant_bears"), APPROVE)
+    told = story.given(policy, propose(resolution)).when(APPROVE)
+    assert isinstance(told.refusal, SecondPersonRequired) is needs
+    agreed = told if not needs else story.by(BEN).when(APPROVE)
+    assert agreed.decision is not None
+    assert agreed.decision.first_causes_the_rest

@@ -53,6 +53,15 @@ def test_all_that_stands_against_it_is_told_at_once(held: Pen) -> None:
     assert isinstance(held.ask(EraseCustomer("nobody", "x", "y")).refusal, CustomerNotFound)
 
 
+def test_each_alone_stands_against_it(held: Pen) -> None:
+    for name in ("ann", "bob"):
+        held.do(CreateCustomer(name, name))
+    assert isinstance(held.ask(EraseCustomer("ann", "x", "y", (), ("po_2",))).refusal, CustomerHasOpenMatters)
+    held.do(BindPaymentMethod(new_id(PAYMENT_METHOD), "bob", Method("card", "tok_approved")))
+    assert isinstance(held.ask(EraseCustomer("bob", "x", "y")).refusal, CustomerHasOpenMatters)
+    held.do(ERASE)
+
+
 def test_the_key_goes_with_the_event_and_nothing_can_begin_any_more(held: Pen, database: Database, book: str) -> None:
     held.do(ANN)
     assert subjects(database, book) == ["customer/ann"]

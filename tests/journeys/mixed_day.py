@@ -23,7 +23,7 @@ from typing import Any
 import httpx2
 
 from tests.cli.transfer_files import account, transfers, write_csv, write_json_lines
-from tests.journeys import mixed_day_faults, moments
+from tests.journeys import mixed_day_faults, moments, taken_home
 from tests.journeys.both_books import FEE_BPS, FEE_FIXED, BothBooks, Json, differences, open_in
 from tests.journeys.caller import Caller, Reply, at_once, fresh
 from tests.journeys.service import Service
@@ -316,6 +316,8 @@ class _Day:
         with self._takes("replay"):
             # It ends with another status unless every table is equal.
             self._service.run_ledger("replay", "--book", self._book, patience_s=_VERIFY_PATIENCE_S)
+        with self._takes("taken home"):
+            self.report.wrong += taken_home.differences(self._service, self._book)
 
     def _settled(self, at_most: int) -> BothBooks:
         """Both books once no more than this are processing, or when patience ends; every reading asks the channel."""

@@ -54,9 +54,12 @@ def one_of_everything(service: Service) -> dict[str, str]:
         return neighbour.get(f"/webhook-endpoints/{endpoint}/deliveries").done(200)["data"]
 
     service.wait_until(lambda: bool(delivery()))
+    neighbour.insist("/periods/2020-01/close", {"reason": "theirs"}).done(200)
+    reopening = neighbour.post("/periods/2020-01/reopen", {"reason": "theirs"}).done(202)
     disputed = neighbour.post("/payments", payment(merchant)).done()
     repayments = f"/customers/{customer}/credit-lines/EUR/repayments"
     return reconciled(service) | {
+        "approval": reopening["approval_id"],
         "payment_method": bound,
         "contract": contract,
         "dispute": move_dispute(service, neighbour, disputed, status="opened")["id"],

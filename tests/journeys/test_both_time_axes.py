@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.caller import Caller, in_seconds
+from tests.journeys.caller import Caller, fresh, in_seconds
+from tests.journeys.parties import customer_with, merchant_with, pay_out
 from tests.journeys.payers import new_merchant, order
 from tests.journeys.service import Service
+from tests.journeys.test_contract_scenarios import Signed
 
 MARCH, LATE_MARCH, FEBRUARY = "2026-03-10T12:00:00Z", "2026-03-31T16:00:00Z", "2026-02-20T12:00:00Z"
 
@@ -192,3 +194,65 @@ def test_an_order_is_not_known_at_a_position_that_the_log_does_not_have(caller: 
         problem = caller.get(path, known_at="yesterday").refused(422, "timestamp_format")
         assert problem["errors"][0]["pointer"] == "/query/known_at"
     caller.get(f"/payments/{paid['id']}", as_at=3).refused(422, "unknown_parameter")
+
+
+def test_what_merchants_and_customers_have_is_told_of_any_time(caller: Caller) -> None:
+    customer = customer_with(caller, 5_000)
+    merchant = new_merchant(caller, "EUR")
+    paid = order(caller, merchant, "tok_approved")
+    caller.get(f"/payments/{paid['id']}").done(200)
+    facts = caller.get("/events", limit=500).done(200)["data"]
+    created = next(fact for fact in facts if fact["stream"] == paid["id"])
+    merchants, wallets = f"/merchants/{merchant}/balance", f"/customers/{customer}/wallets/EUR"
+    now, then = caller.get(merchants).done(200), caller.get(merchants, known_at=created["position"]).done(200)
+    assert (now["pending"], then["pending"]) == (5_880, 0)
+    assert then["position"] == created["position"]
+    assert caller.get(merchants, as_of=created["when"], known_at=now["position"]).done(200)["net"] == 0
+    assert caller.get(merchants, known_at=now["position"]).done(200) == now
+    asked = {"as_of": in_seconds(0)}
+    assert caller.get(wallets, **asked).done(200)["available"] == caller.get(wallets).done(200)["available"] == 5_000
+    assert caller.get(wallets, as_of="1990-01-01T00:00:00Z").done(200)["available"] == 0
+    for path in (merchants, wallets):
+        caller.get(path, known_at=1_000_000).refused(404, "position_not_reached")
+
+
+def test_what_a_principal_has_is_told_of_any_time(caller: Caller) -> None:
+    principal = caller.post("/principals", {"id": fresh("principal"), "name": "Payroll", "fee": 0}).done()["id"]
+    before = caller.position
+    funding = {"amount": 700, "currency": "EUR", "bank_account": "client", "reference": fresh("MT940")}
+    caller.post(f"/principals/{principal}/funding", funding).done()
+    path = f"/principals/{principal}/balance"
+    assert [caller.get(path, **when).done(200)["balance"] for when in ({}, {"known_at": before})] == [700, 0]
+
+
+def test_contracts_and_payouts_are_listed_as_they_stood(service: Service) -> None:
+    caller = service.caller(service.new_book())
+    merchant = merchant_with(caller, 5_000)
+    customer = customer_with(caller, 0)
+    signed = Signed(caller, customer, merchant)
+    signed.post("/terminate", {"reason": "moved"}).done(200)
+    payouts = [pay_out(caller, merchant, amount).body["id"] for amount in (1_000, 500)]
+    facts = caller.get("/events", limit=500).done(200)["data"]
+    for path, name, marks in (
+        ("/contracts", signed.id, {"customer": customer}),
+        ("/payouts", payouts[0], {"merchant": merchant}),
+    ):
+        seen = set()
+        for fact in [fact for fact in facts if fact["stream"] == name]:
+            known = {"known_at": fact["position"]}
+            then = caller.get(f"{path}/{name}", **known).done(200)
+            assert then == caller.get(f"{path}/{name}", **known, as_of=facts[-1]["when"]).done(200)
+            assert then in caller.get(path, **known, **marks).done(200)["data"]
+            by_status = caller.get(path, **known, **marks, status=then["status"]).done(200)["data"]
+            assert then in by_status
+            assert {each["status"] for each in by_status} == {then["status"]}
+            seen.add(then["status"])
+        assert len(seen) > 1
+        begun = next(fact for fact in facts if fact["stream"] == name)["position"]
+        assert caller.get(path, known_at=begun - 1).done(200) == {"data": [], "next_cursor": None}
+        caller.get(f"{path}/{name}", known_at=begun - 1).refused(404, f"{path[1:-1]}_not_found")
+        caller.get(path, known_at=1_000_000).refused(404, "position_not_reached")
+    first = caller.get("/payouts", known_at=facts[-1]["position"], limit=1).done(200)
+    second = caller.get("/payouts", known_at=facts[-1]["position"], limit=1, cursor=first["next_cursor"]).done(200)
+    assert [each["id"] for each in first["data"] + second["data"]] == payouts
+    assert second["next_cursor"] is None

@@ -176,6 +176,21 @@ def test_after_it_the_books_are_right_and_every_view_is_rebuilt_equal(story: Sto
     service.run_ledger("replay", "--book", story.book)
 
 
+def test_what_is_not_over_is_named_and_stands_against_it(service: Service, story: Story) -> None:
+    caller, eve = story.caller, fresh("eve")
+    caller.post("/customers", {"id": eve, "name": "Eve"}).done()
+    waiting = caller.post("/payments", payment("shop", customer=eve, confirm=False)).done()
+    problem = caller.post(f"/customers/{eve}/erase", WHY).refused(409, "customer_has_open_matters")
+    assert problem["open_matters"] == [waiting["id"]]
+    caller.post(f"/payments/{waiting['id']}/cancel", {"reason": "changed her mind"}).done(200)
+    paid = caller.post("/payments", payment("shop", customer=eve)).done()
+    opened = move_dispute(service, caller, paid, evidence_due_at=in_seconds(60))
+    problem = caller.post(f"/customers/{eve}/erase", WHY).refused(409, "customer_has_open_matters")
+    assert problem["open_matters"] == [opened["id"]]
+    move_dispute(service, caller, paid, status="won")
+    caller.post(f"/customers/{eve}/erase", WHY).done(200)
+
+
 def test_a_sealed_value_from_outside_is_taken_from_nobody(story: Story) -> None:
     """Whoever has seen the log could else have another's values opened under his own name."""
     with story.service.database.owner() as connection:

@@ -1,6 +1,9 @@
 """Periods over HTTP: closed with a signed checkpoint, corrected and reopened by two people."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +153,31 @@ def test_without_anybody_who_seals_a_period_is_not_closed(books: Books) -> None:
         assert (told.status, told.body["code"]) in {(503, "not_sealed"), (503, "not_caught_up")}
         assert int(told.headers["retry-after"]) > 0
     books.close(MARCH).done(200)
+
+
+def test_a_stranger_finds_every_approval_in_the_export(books: Books, tmp_path: Path) -> None:
+    """Limits, entries, reversals, a policy, adjusting entries, a period closed, reopened and closed in spite of one."""
+    books.ann.send("PUT", "/approvals/policy", json={"entries": {}, "reversals": True, "reason": "auditor"})
+    for more in ({}, {"effective_at": f"{MARCH}-11T12:00:00Z"}):
+        books.agree(books.ann.post("/entries", books.entry(7, **more)).done(202)).done(200)
+    twice = books.agree(books.ann.post("/entries", books.entry(8)).done(202)).done(200)["result"]["id"]
+    books.agree(books.ann.post(f"/entries/{twice}/reverse", {"reason": "twice"}).done(202)).done(200)
+    books.close(MARCH, carry_forward=True).done(200)
+    adjusting = {"period": MARCH, "reason": "late"}
+    late = books.agree(books.ann.post("/entries", books.entry(5, adjusting=adjusting)).done(202)).done(200)
+    back = {"reason": "wrong", "adjusting": adjusting, "effective_at": "original"}
+    books.agree(books.ann.post(f"/entries/{late['result']['id']}/reverse", back).done(202)).done(200)
+    books.agree(books.ann.post(f"/periods/{MARCH}/reopen", {"reason": "again"}).done(202)).done(200)
+    books.ann.post("/entries", books.entry(6, effective_at=f"{MARCH}-12T12:00:00Z")).done(202)
+    books.agree(books.close(MARCH, override=["approvals_pending"], carry_forward=True).done(202)).done(200)
+    books.agree(books.ann.send("PUT", "/approvals/policy", json={"reason": "enough"}).done(202)).done(200)
+    vkey = books.ann.get("/audit/checkpoint").done(200)["keys"][0]
+    books.service.run_ledger("export", "--book", books.book, "--to", str(tmp_path / "export"))
+    verifier = tmp_path / "export" / "verify_ledger.py"
+    done = subprocess.run(
+        [sys.executable, str(verifier), str(tmp_path / "export"), "--vkey", vkey],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)

@@ -10,7 +10,8 @@ from psycopg import Connection
 from ledger.events.event import Metadata, Recorded
 from ledger.events.transfers import TransferPosted
 from ledger.store.connection import Database, in_book
-from projections.dated_back import LEVELS, DatedBack, late_until
+from projections.dated_back import LEVELS, DatedBack
+from projections.past_postings import turnover_until
 from projections.turnover import Place, Turnover
 from tests.projections.reading import Reader, reading
 
@@ -78,11 +79,11 @@ def test_sums_over_both_orders_are_what_a_look_at_every_posting_adds_up_to(
         known_at = draw.choice([draw.randrange(size + 1), draw.choice([edge for edge in edges if edge <= size])])
         # Into the hour of effects, where nothing was recorded yet: all that is known is late.
         moment = BEGIN + timedelta(seconds=draw.randrange(3_601))
-        found = late_reader.ask(late_until, "hot", Place(moment), settled=0, known_at=known_at)
+        found = late_reader.ask(turnover_until, "hot", Place(moment), settled=0, known_at=known_at)
         assert found == added_up(facts, moment, 0, 0, known_at), (moment, known_at)
         # In the midst of those that took effect at one moment, as a statement's page may begin.
         place = Place(moment, draw.randrange(1, size), 1)
-        found = late_reader.ask(late_until, "hot", place, settled=0, known_at=known_at)
+        found = late_reader.ask(turnover_until, "hot", place, settled=0, known_at=known_at)
         assert found == added_up(facts, moment, place.position, 0, known_at), (place, known_at)
 
 
@@ -94,7 +95,7 @@ def test_what_was_recorded_before_the_moment_is_settled_and_not_late(
         settled = draw.randrange(len(facts))
         known_at = draw.randrange(settled, len(facts) + 1)
         moment = facts[settled].recorded_at  # Just behind the last settled one.
-        found = late_reader.ask(late_until, "hot", Place(moment), settled=settled, known_at=known_at)
+        found = late_reader.ask(turnover_until, "hot", Place(moment), settled=settled, known_at=known_at)
         assert found == added_up(facts, moment, 0, settled, known_at)
 
 
@@ -115,4 +116,4 @@ def test_every_block_is_whole_and_sorted_and_nobody_elses(
 
 
 def test_an_account_without_anything_dated_back_has_nothing_late(late_reader: Reader) -> None:
-    assert late_reader.ask(late_until, "nobody", Place(BEGIN), settled=0, known_at=100) == Turnover()
+    assert late_reader.ask(turnover_until, "nobody", Place(BEGIN), settled=0, known_at=100) == Turnover()

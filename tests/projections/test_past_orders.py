@@ -11,7 +11,7 @@ from ledger.errors import PositionNotReached
 from ledger.events.event import Recorded
 from ledger.ids import PAYMENT
 from ledger.payment_views import PaymentView, payment_view_of
-from projections import order_status
+from projections import past_streams
 from projections.order_status import payment, payments_then, refund, top_up
 from projections.past_streams import last_position
 from tests.commands.stories import (
@@ -83,7 +83,7 @@ def test_a_list_of_the_past_is_by_the_status_that_was(
     reader: Reader, log: list[Recorded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for most in (1_000, 2):  # Looked through in one part, and in many.
-        monkeypatch.setattr(order_status, "MOST_LOOKED_AT", most)
+        monkeypatch.setattr(past_streams, "MOST_LOOKED_AT", most)
         for position in range(0, len(log) + 1, 3):
             for status in ("processing", "succeeded"):
                 expected = [one for one in by_hand(log, position) if one.status == status]

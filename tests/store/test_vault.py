@@ -11,7 +11,7 @@ from ledger.events.payouts import CUSTOMER, Destination, PayoutCreated
 from ledger.personal import PERSONAL, personal_values, sealed, sealed_answer, subject_of, with_marks
 from ledger.store.codec import EVENT_TYPES
 from ledger.store.connection import Database, in_book
-from ledger.store.vault import Keeper, Vault, WrongPepper
+from ledger.store.vault import Cipher, Keeper, Vault, WrongPepper
 from ledger.tokens import ERASED, is_token, masked, may_hold_tokens, subjects_in
 
 BOOK, ANN, BOB = "demo", "customer/ann", "customer/bob"
@@ -49,6 +49,14 @@ def test_a_token_under_another_subject_or_in_another_book_is_erased() -> None:
     assert opened(msgspec.json.encode(moved), keys) == ERASED
     with pytest.raises(WrongPepper):
         opened(msgspec.json.encode(ANNS.close("Ann")), book="other")
+
+
+def test_the_same_key_opens_nothing_of_another_book_or_subject() -> None:
+    key = bytes(32)
+    box = Cipher(BOOK, ANN, key).close("Ann").split("~")[3]
+    assert Cipher(BOOK, ANN, key).open(box) == "Ann"
+    assert Cipher("other", ANN, key).open(box) is None
+    assert Cipher(BOOK, BOB, key).open(box) is None
 
 
 def test_an_altered_token_is_erased_and_never_another_value() -> None:

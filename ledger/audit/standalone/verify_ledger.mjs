@@ -321,6 +321,7 @@ class Books {
   makers = new Map();
   requests = new Map();
   approved = new Map();
+  agreed = new Set();
   policy = null;
   heeded = new Map(Object.entries(HEEDED));
 
@@ -438,13 +439,13 @@ function proposed(stream, state) {
   this.makers.set(`${stream}\n${state.number}`, [state.maker, state.four_eyes ?? true]);
 }
 
-function carriedOut(stream, state, metadata, found) {
+function carriedOut(stream, state, metadata, found, version) {
   needs(state, 'number', 'maker', 'checker');
   const [maker, fourEyes] = this.makers.get(`${stream}\n${state.number}`) ?? [null, true];
   if (maker === null || maker !== state.maker) found('approvals', 'carries out what nobody had proposed');
   else if (fourEyes && (!state.checker || state.checker === maker)) {
     found('approvals', 'was approved by whoever had proposed it');
-  }
+  } else if (state.checker !== maker) this.agreed.add(`${stream}.${version}`);
 }
 
 const who = (metadata) => [metadata.actor, metadata.person || metadata.actor];
@@ -474,7 +475,8 @@ const ADJUSTING = new Map(['entries.posted.v1', 'entries.reversal_posted.v1'].ma
 
 function guarded(stream, state, metadata, found, version, topic) {
   const [kind, needed] = GUARDED.get(topic);
-  if (needed(this.policy, state)) this.needsApproval(kind, metadata, found);
+  // What two people have resolved so was approved with that.
+  if (needed(this.policy, state) && !this.agreed.has(metadata.causation)) this.needsApproval(kind, metadata, found);
 }
 
 const HEEDED = {

@@ -448,6 +448,7 @@ class Books:
         self._makers: dict[tuple[bytes, Any], tuple[Any, bool]] = {}
         self._requests: dict[bytes, tuple[Any, ...]] = {}
         self._approved: dict[str, str] = {}
+        self._agreed: set[str] = set()
         self._policy: dict[str, Any] | None = None
         self._heeded = {topic.encode(): heed for topic, heed in HEEDED.items()}
 
@@ -560,7 +561,8 @@ class Books:
     def guarded(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """What needs a second person where the policy of the book says so."""
         kind, needs_approval = GUARDED[_shown(leaf.topic)]
-        if needs_approval(self._policy or {}, state):
+        # What two people have resolved so was approved with that.
+        if needs_approval(self._policy or {}, state) and metadata.get("causation", "") not in self._agreed:
             self._is_approved(leaf, metadata, kind)
 
     def proposed(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -574,6 +576,8 @@ class Books:
             self.report.found("approvals", "carries out what nobody had proposed", leaf.position)
         elif four_eyes and (not state["checker"] or state["checker"] == maker):
             self.report.found("approvals", "was approved by whoever had proposed it", leaf.position)
+        elif state["checker"] != maker:
+            self._agreed.add(f"{_shown(leaf.stream)}.{leaf.version}")
 
     def payout_created(self, leaf: Leaf, state: dict[str, Any], metadata: dict[str, Any]) -> None:
         """A payout that may need a second person."""
