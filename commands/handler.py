@@ -50,7 +50,7 @@ class Handler:
     """Decides batches of one book. Not for concurrent use: the writer's thread owns it."""
 
     def __init__(self, appender: Appender, deciders: dict[type[Command], Decider], vault: Vault | None = None) -> None:
-        """With a vault personal values are recorded in their seals; without one, as they are: for tests alone."""
+        """With a vault personal values are recorded in their seals; without one it must have none to record."""
         self.appender = appender
         self.vault = vault
         self.deciders = deciders

@@ -57,7 +57,9 @@ _ALWAYS_APPROVED = (
     "credit_lines.written_off.v1",
     "breaks.resolved.v1 where four_eyes was asked for",
     "payouts.reserved.v1 where needs_approval was asked for",
-    "entries in a closed period",
+    "periods.reopened.v1",
+    "periods.closed.v1 in spite of a check",
+    "entries that adjust a closed period",
 )
 
 

@@ -59,7 +59,7 @@ async def seal(connection: AsyncConnection[Any], book: str, origin: str, sign: S
         if position < frontier.size:
             raise SealBroken(f"the log of {book} ends at {position}, and {frontier.size} events of it are sealed")
         if frontier.size == position and await _has_checkpoints(connection, book):
-            return position
+            return frontier.size
         while frontier.size < position:
             frontier = await _grow(connection, book, frontier, min(position, frontier.size + MOST_AT_ONCE))
         if at_head is not None and bytes(at_head) != frontier.stored():

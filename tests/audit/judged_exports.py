@@ -266,8 +266,13 @@ FILES: dict[str, tuple[Callable[[Path], object], bool, int]] = {
         True,
         13,
     ),
-    "an older checkpoint that somebody else has signed": (
-        lambda folder: (folder / "checkpoints" / "4").write_bytes(note_of(TEN, 4, signer(ORIGIN, 9))),
+    "an older checkpoint that another key has signed, of whatever": (
+        lambda folder: (folder / "checkpoints" / "4").write_bytes(note_of(TEN[1:], 4, signer(ORIGIN, 9))),
+        True,
+        0,
+    ),
+    "an older checkpoint that is signed wrongly": (
+        lambda folder: (folder / "checkpoints" / "4").write_bytes(note_of(TEN, 4).replace(b"\n4\n", b"\n5\n")),
         True,
         14,
     ),

@@ -847,9 +847,11 @@ class Export:
                     note = Note(others[name])
                 if note.origin != origin:
                     raise Broken(f"it is of another log: {note.origin}")
-                if keys and not note.signers([key for key in keys if key.name == origin]):
+                if not keys or note.signers([key for key in keys if key.name == origin]):
+                    found.append((name if check == "kept" else "", note))
+                elif check == "kept":
                     raise Broken("no key that you gave has signed it")
-                found.append((name if check == "kept" else "", note))
+                # An older one in the folder may be signed by an older key: it says nothing, as if it were not there.
             except (Broken, OSError) as wrong:
                 self.report.found(check, f"{name}: {wrong}")
         return found
