@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,12 @@ def _manifest(folder: Path, **fields: Any) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest | fields))
 
 
+def _names_outside(folder: Path) -> None:
+    (folder.parent / "outside").write_bytes(b"")
+    files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    _manifest(folder, files=files | {"../outside": {"bytes": 0, "sha256": sha256(b"").hexdigest()}})
+
+
 def _cut(file: Path, count: int = 1) -> None:
     file.write_bytes(file.read_bytes()[:-count])
 
@@ -246,7 +253,7 @@ FILES: dict[str, tuple[Callable[[Path], object], bool, int]] = {
     "a manifest of another root": (lambda folder: _manifest(folder, root="00" * 32), False, 10),
     "a manifest of another origin": (lambda folder: _manifest(folder, origin="another"), False, 10),
     "a manifest of another format": (lambda folder: _manifest(folder, format="ledger-export/v2"), False, 10),
-    "a manifest with a file outside": (lambda folder: _manifest(folder, files={"../x": {}}), False, 10),
+    "a manifest with a file outside": (_names_outside, False, 10),
     "a manifest of no size": (lambda folder: _manifest(folder, size=-1), False, 10),
     "half a manifest": (lambda folder: _cut(folder / MANIFEST, 100), False, 10),
     "no chart": (lambda folder: (folder / "chart.json").unlink(), False, 10),
