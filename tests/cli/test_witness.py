@@ -174,6 +174,7 @@ def test_nor_is_a_memory_given_to_another_key(begin: Callable[..., Running], tmp
         (VKEY.replace("+", "+0", 1), "the id is not that of the key"),
         (str(Cosigner(NAME, Ed25519PrivateKey.generate()).key), "the key of a witness"),
     ],
+    ids=range(3),
 )
 def test_what_is_no_key_of_a_log_is_said(tmp_path: Path, log: str, why: str) -> None:
     assert why in refused(tmp_path / "witness", log=log)

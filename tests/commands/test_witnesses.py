@@ -31,6 +31,7 @@ def test_each_has_an_address_and_a_key() -> None:
         (f"http://secret.example {LOG}", "the key of witness 1 is that of a log"),
         (f"http://a.example {ONE}, http://secret.example {ONE}", "two witnesses are called witness.example/w1"),
     ],
+    ids=range(7),
 )
 def test_what_is_wrong_is_said_when_the_service_starts(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as told:
