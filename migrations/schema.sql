@@ -643,7 +643,6 @@ CREATE TABLE book_example.schema_migrations (
 CREATE TABLE book_example.sealer (
     one boolean DEFAULT true NOT NULL,
     size bigint DEFAULT 0 NOT NULL,
-    frontier bytea DEFAULT '\x'::bytea NOT NULL,
     CONSTRAINT sealer_pkey PRIMARY KEY (one),
     CONSTRAINT sealer_is_one_row CHECK (one)
 ) WITH (fillfactor=10);

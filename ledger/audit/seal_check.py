@@ -111,7 +111,7 @@ class SealCheck:
     def _check_tiles(self, hashes: list[bytes]) -> None:
         size = self.frontier.size
         sealed = hashes[: max(0, self._sealed_size - size)]
-        made = grown(size, self._edges, sealed)
+        made = grown(size, self._edges, b"".join(sealed))
         stored = self._tiles(list(made)) if made else {}
         for tile, content in made.items():
             if stored.get(tile) != content:

@@ -6,14 +6,16 @@ many hashes yet.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 
 from msgspec import Struct
 
-from ledger.audit.merkle import HASH_BYTES, NodeAt, node_hash
+from ledger.audit.merkle import HASH_BYTES, Frontier, NodeAt
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
+_WHOLE = WIDTH * HASH_BYTES
 _HIGHEST = 63 // HEIGHT
 _PATH = re.compile(r"tile/(0|[1-9][0-9]?)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
@@ -63,24 +65,37 @@ def tiles_of(size: int, since: int = 0) -> Iterator[Tile]:
             yield Tile(level, index, min(WIDTH, count - (index << HEIGHT)))
 
 
-def grown(size: int, edges: Mapping[int, bytes], leaves: Sequence[bytes]) -> dict[Tile, bytes]:
+def grown(size: int, edges: Mapping[int, bytes], leaves: bytes) -> dict[Tile, bytes]:
     """The tiles that change when a log of this size grows by these hashes of leaves, with their content.
 
-    `edges` holds the content of the last tile of each level, as far as it is not whole.
+    `edges` holds the content of the last tile of each level, as far as it is not whole; `leaves` one hash behind the
+    other.
     """
     changed: dict[Tile, bytes] = {}
-    level, hashes = 0, list(leaves)
+    level, hashes = 0, leaves
     while hashes:
         index, width = divmod(size >> HEIGHT * level, WIDTH)
         edge = edges.get(level, b"")[: width * HASH_BYTES]
         if len(edge) != width * HASH_BYTES:
             raise ValueError(f"the last tile of level {level} has {len(edge)} bytes and not {width * HASH_BYTES}")
-        content = edge + b"".join(hashes)
-        pieces = [content[at : at + WIDTH * HASH_BYTES] for at in range(0, len(content), WIDTH * HASH_BYTES)]
+        content = edge + hashes
+        pieces = [content[at : at + _WHOLE] for at in range(0, len(content), _WHOLE)]
         changed |= {Tile(level, index + at, len(piece) // HASH_BYTES): piece for at, piece in enumerate(pieces)}
-        hashes = [_root(piece) for piece in pieces if len(piece) == WIDTH * HASH_BYTES]
+        hashes = b"".join([_root(piece) for piece in pieces if len(piece) == _WHOLE])
         level += 1
     return changed
+
+
+def frontier_in(size: int, edges: Mapping[int, bytes]) -> Frontier:
+    """The frontier of a log of this size, out of the last tile of each level, as far as it is not whole."""
+    roots: list[bytes] = []
+    for level in reversed(range(size.bit_length())):
+        if size >> level & 1:
+            tile_level, height = divmod(level, HEIGHT)
+            begin = ((size >> level) - 1 << height) % WIDTH
+            content = edges[tile_level][begin * HASH_BYTES : (begin + (1 << height)) * HASH_BYTES]
+            roots.append(_root(content))
+    return Frontier(size, tuple(roots))
 
 
 def edges_of(size: int) -> list[Tile]:
@@ -123,7 +138,8 @@ def tiles_needed(size: int, ask: Callable[[NodeAt], object]) -> list[Tile]:
 
 def _root(content: bytes) -> bytes:
     """What stands above these hashes, which are as many as a power of two."""
-    hashes = [content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)]
-    while len(hashes) > 1:
-        hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes), 2)]
-    return hashes[0]
+    while len(content) > HASH_BYTES:
+        # Written out here, because a sealer does it for every event.
+        pairs = range(0, len(content), 2 * HASH_BYTES)
+        content = b"".join([sha256(b"\x01" + content[at : at + 2 * HASH_BYTES]).digest() for at in pairs])
+    return content

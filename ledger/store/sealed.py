@@ -110,7 +110,7 @@ class Unsealable(Exception):
         self.position = position
 
 
-async def new_leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> list[bytes]:
+async def new_leaves_async(connection: AsyncConnection[Any], book: str, *, after: int, until: int) -> bytes:
     """Hashes of leaves behind a position, at most up to and with another: of whole batches, or reckoned.
 
     Those of a log that was written before there was a tree are reckoned from its events. Raises HoleInLog and
@@ -118,17 +118,19 @@ async def new_leaves_async(connection: AsyncConnection[Any], book: str, *, after
     """
     cursor = await connection.execute(in_book(_NEW_LEAVES, book), (after, _MOST_BATCHES), binary=True)
     found: list[bytes] = []
+    reached = after
     for begin, hashes in await cursor.fetchall():
-        if begin != after + len(found) or (found and begin + len(hashes) // HASH_BYTES > until):
+        if begin != reached or begin + len(hashes) // HASH_BYTES > until:
             until = min(until, begin)
             break
-        found += hashes_in(hashes)
+        found.append(hashes)
+        reached += len(hashes) // HASH_BYTES
     if found:
-        return found
+        return b"".join(found)
     cursor = await connection.execute(in_book(_EVENTS, book), (after, until, PAGE), binary=True)
     rows = await cursor.fetchall()
     _check_whole(rows, after)
-    return [leaf_hash(leaf_of(_stored(row))) for row in rows]
+    return b"".join([leaf_hash(leaf_of(_stored(row))) for row in rows])
 
 
 def hashes_in(content: bytes) -> list[bytes]:

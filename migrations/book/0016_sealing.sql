@@ -43,11 +43,10 @@ CREATE TABLE cosignatures (
     CONSTRAINT cosignatures_checkpoint FOREIGN KEY (size) REFERENCES checkpoints (size)
 );
 
--- One row: how far the tiles reach, and the tree there. Whoever seals locks it: one at a time, and another may be ready to go on.
+-- One row: how far the tiles reach. Whoever seals locks it: one at a time, and another may be ready to go on.
 CREATE TABLE sealer (
-    one      boolean NOT NULL DEFAULT true,
-    size     bigint  NOT NULL DEFAULT 0,
-    frontier bytea   NOT NULL DEFAULT '',
+    one  boolean NOT NULL DEFAULT true,
+    size bigint  NOT NULL DEFAULT 0,
     CONSTRAINT sealer_pkey PRIMARY KEY (one),
     CONSTRAINT sealer_is_one_row CHECK (one)
 ) WITH (fillfactor = 10);

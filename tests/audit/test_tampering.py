@@ -80,9 +80,9 @@ class Case:
         leaves = [leaf_hash(leaf_of(one)) for one in events]
         frontier = Frontier().extended(leaves)
         self.run("UPDATE {schema}.log_head SET position = %s, frontier = %s", until, frontier.stored())
-        self.run("UPDATE {schema}.sealer SET size = %s, frontier = %s", until, frontier.stored())
+        self.run("UPDATE {schema}.sealer SET size = %s", until)
         self.run("DELETE FROM {schema}.tiles")
-        for tile, content in grown(0, {}, leaves).items():
+        for tile, content in grown(0, {}, b"".join(leaves)).items():
             self.run("INSERT INTO {schema}.tiles VALUES (%s, %s, %s)", tile.level, tile.index, content)
         if not signing:
             return

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.audit.merkle import Frontier, leaf_hash, node_hash, range_root
 from ledger.audit.proofs import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
-from ledger.audit.tiles import WIDTH, Tile, nodes_in, tiles_of
+from ledger.audit.tiles import WIDTH, Tile, edges_of, frontier_in, grown, nodes_in, tiles_of
 
 MOST = 70_000
 LEAVES = [leaf_hash(str(number).encode()) for number in range(MOST)]
@@ -96,3 +96,25 @@ def test_a_tile_that_is_cut_off_is_noticed_and_what_is_not_there_is_not_asked_fo
         nodes_in(content, 1)(0, 1)
     with pytest.raises(ValueError, match="no tile"):
         Tile(0, -1)
+
+
+@given(st.lists(st.integers(1, 600), max_size=6))
+def test_tiles_grow_by_any_steps_to_those_of_the_whole_log(steps: list[int]) -> None:
+    leaves = [leaf_hash(str(at).encode()) for at in range(sum(steps))]
+    edges: dict[int, bytes] = {}
+    stored: dict[tuple[int, int], bytes] = {}
+    size = 0
+    for step in steps:
+        changed = grown(size, edges, b"".join(leaves[size : size + step]))
+        assert list(changed) == list(tiles_of(size + step, size))
+        size += step
+        stored |= {(tile.level, tile.index): content for tile, content in changed.items()}
+        edges = {tile.level: stored[tile.level, tile.index] for tile in edges_of(size)}
+        assert frontier_in(size, edges) == Frontier().extended(leaves[:size])
+    whole = {(tile.level, tile.index): content for tile, content in grown(0, {}, b"".join(leaves)).items()}
+    assert stored == whole
+
+
+def test_tiles_do_not_grow_from_an_edge_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="has 0 bytes and not 32"):
+        grown(257, {1: leaf_hash(b"")}, leaf_hash(b""))

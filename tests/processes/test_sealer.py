@@ -114,7 +114,7 @@ def test_what_is_tampered_with_is_not_signed_until_it_is_as_it_was(
         try:
             wait_until(database, book, 1)
             with database.owner() as connection:
-                connection.execute(in_book("UPDATE {schema}.sealer SET frontier = sha256(frontier)", book))
+                connection.execute(in_book("UPDATE {schema}.tiles SET hashes = sha256(hashes)", book))
             writer.do(OpenAccount("ada", "Ada", "liability", "EUR"))
             time.sleep(1.0)
             assert newest(database, book) == 1
