@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from urllib.parse import parse_qsl
 
 import psycopg
@@ -93,7 +94,7 @@ class AccessLog:
         self._waiting[book][access.id] = access
         if book not in self._writers:
             writer = self._writers[book] = asyncio.create_task(self._write(book))
-            writer.add_done_callback(lambda done: self._ended(book, done))
+            writer.add_done_callback(partial(_tell_of_trouble, book))
 
     async def write(self, book: str, access: Access) -> None:
         """Return once this is stored; raises Unavailable where it cannot be: its line says that nothing was shown."""
@@ -119,13 +120,15 @@ class AccessLog:
         if lost := sum(map(len, self._waiting.values())):
             logger.error("%d accesses were not written to the access log", lost)
 
-    def _ended(self, book: str, writer: asyncio.Task[None]) -> None:
-        del self._writers[book]
-        if not writer.cancelled() and (error := writer.exception()) is not None:
-            logger.error("the access log of %s broke", book, exc_info=error)
-
     async def _write(self, book: str) -> None:
         """Write until nothing waits; whatever fails is tried again."""
+        try:
+            await self._write_all(book)
+        finally:
+            # In the same breath as the last look at what waits: what comes next begins a writer of its own.
+            del self._writers[book]
+
+    async def _write_all(self, book: str) -> None:
         waiting = self._waiting[book]
         while waiting:
             if not any(name in self._awaited for name in waiting):
@@ -147,6 +150,11 @@ class AccessLog:
                 del waiting[access.id]
                 if (written := self._awaited.get(access.id)) is not None and not written.done():
                     written.set_result(None)
+
+
+def _tell_of_trouble(book: str, writer: asyncio.Task[None]) -> None:
+    if not writer.cancelled() and (error := writer.exception()) is not None:
+        logger.error("the access log of %s broke", book, exc_info=error)
 
 
 async def observed(

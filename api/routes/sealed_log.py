@@ -111,7 +111,7 @@ _INCLUSION = {
 _CONSISTENCY = {"from_size": 17, "from_root": _ROOT, "to_size": 1729, "to_root": _ROOT, "hashes": [_ROOT]}
 
 
-@router.reads("/checkpoint", CheckpointView, _CHECKPOINT, scope="audit:read", refuses=(NotSealed,))
+@router.reads("/checkpoint", CheckpointView, _CHECKPOINT, scope="audit:read", refuses=(NotSealed, PositionNotReached))
 async def show_checkpoint(
     caller: Calling,
     covers: Annotated[
@@ -125,6 +125,8 @@ async def show_checkpoint(
     """Show the newest signed checkpoint of the log, or the first that holds a position."""
     await wait_for_seal(caller, min_position)
     async with caller.world.snapshot() as connection:
+        if covers is not None:
+            await _check_reached(connection, caller.book, covers, "/query/covers")
         found = await _checkpoint(connection, caller.book, covers, witnesses)
         position, _ = await read.head(connection, caller.book)
     note = read_note(found.note)

@@ -52,6 +52,18 @@ async def written(pool: AsyncConnectionPool, book: str) -> list[Access]:
         return sorted(await accesses.find(connection, book), key=lambda one: one.at)
 
 
+def test_a_line_that_comes_when_the_last_one_was_just_written_is_written_as_well(database: Database, book: str) -> None:
+    async def scenario() -> None:
+        async with opened(database) as (log, pool):
+            lines = [access() for _ in range(5)]
+            for one in lines:
+                await log.write(book, one)
+            assert await written(pool, book) == lines
+            await log.close()
+
+    asyncio.run(scenario())
+
+
 def test_lines_are_written_in_bulk_behind_and_all_of_them(database: Database, book: str) -> None:
     async def scenario() -> None:
         async with opened(database) as (log, pool):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg import Connection, errors
 
 from commands.accounts import OpenAccount
 from commands.log_keys import LogKeys
@@ -12,14 +13,30 @@ from ledger.audit.signed_note import VerifierKey, read_note, verify_note
 from ledger.events.log_keys import LOG_KEYS_STREAM, LogKeyAdded, LogKeyRetired
 from ledger.store import read, sealed
 from ledger.store.connection import Database
+from ledger.store.migrate import application_role, create_book, migrate_control
 from ledger.store.sealing import seal
 from tests.cli import word
 from tests.writing import pen
 
 
 @pytest.fixture
-def books(database: Database, make_book: Callable[[], str]) -> list[str]:
-    return [make_book(), make_book()]
+def database(make_database: Callable[[], str]) -> Database:
+    """One of our own, for the words are about all books there are."""
+    try:
+        url = make_database()
+    except errors.InsufficientPrivilege:
+        pytest.skip("the user of DATABASE_URL may not make databases")
+    with Connection.connect(url, autocommit=True) as connection:
+        migrate_control(connection)
+        return Database(url, role=application_role(connection))
+
+
+@pytest.fixture
+def books(database: Database) -> list[str]:
+    with database.owner() as connection:
+        for name in ("shop", "kiosk"):
+            create_book(connection, name)
+    return ["shop", "kiosk"]
 
 
 @pytest.fixture

@@ -81,6 +81,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     position = (case.query or {}).get("min_position")
     if str(position).isdecimal():
         case.query["min_position"] = int(str(position)) % 3
+    # Nobody cosigns here, and whoever asks for it is told to come back.
+    if str((case.query or {}).get("witnesses")).isdecimal():
+        case.query["witnesses"] = 0
     # Whoever freezes an account of the system stops what is booked on it, until somebody else thaws it.
     if case.method == "POST" and str(case.path_parameters.get("account", "")).startswith("sys:"):
         case.path_parameters["account"] = "cash"

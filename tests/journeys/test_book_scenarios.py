@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import pytest
 from psycopg import errors
 
+from ledger.audit.seal_check import Fault
 from ledger.chart import Code
 from ledger.ids import PAYMENT
 from ledger.payment import FAILED, FAILED_AFTER_SUCCESS, PROCESSING, SUCCEEDED, Payment
@@ -210,7 +211,8 @@ def test_p95_a_sum_that_was_altered_behind_our_back_is_named(service: Service) -
         where = " WHERE notification_id = %s"
         statement: LiteralString = altered + where
         assert connection.execute(in_book(statement, book), (position,)).rowcount == 1
-    told = service.run_ledger("verify", "--book", book, status=1)
+    told = service.run_ledger("verify", "--book", book, status=Fault.EVENT)
+    assert f"BROKEN at position {position}" in told
     assert f"{b} posted_credits: 100 is stored, 900 is right" in told
 
 

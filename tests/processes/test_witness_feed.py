@@ -110,7 +110,7 @@ class Sealed:
         self.sql("DELETE FROM {schema}.cosignatures")
         self.sql("DELETE FROM {schema}.checkpoints")
         self.sql("DELETE FROM {schema}.tiles")
-        self.sql("UPDATE {schema}.sealer SET size = 0, frontier = ''")
+        self.sql("UPDATE {schema}.sealer SET size = 0")
         with self.database.owner() as connection:
             connection.execute(in_book("DELETE FROM {schema}.events WHERE notification_id > %s", self.book), (size,))
             connection.execute(
