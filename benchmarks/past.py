@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 
 import msgspec
+import uvloop
 
 from benchmarks.batch_writer import BatchWriter
 from benchmarks.bench import Bench
@@ -116,7 +117,8 @@ class PastReader:
         with database.owner() as connection:
             for table in ("events", "postings", "dated_back", "dated_back_blocks"):
                 connection.execute(in_book("VACUUM ANALYZE {schema}.", book) + table.encode())
-        self._runner = asyncio.Runner()
+        # The loop that the service answers on.
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._connection = self._runner.run(database.connect_async())
         self._check()
 
