@@ -76,6 +76,8 @@ def _revocable(books: Books, payment: Payment) -> Capture | None:
         return None  # Until the channel answers, its principal may pay out what would be taken back.
     if any(void.takes_back and void.takes_back == taken[0].id for void in payment.voids):
         return None  # It was refused before.
+    if any(refund.fee_back or refund.channel_fee_back for refund in payment.refunds):
+        return None  # With a refund that came back later; to take back all of the fee would give that twice.
     capture = taken[0]
     # Of a payment in two currencies or from two sources the channel knows only a part.
     whole = capture.amount == payment.captured and not capture.exchanged

@@ -4,6 +4,7 @@ import pytest
 
 from commands.policies import channels
 from commands.returned_refunds import ResolveRefund
+from commands.revocations import RevokePayment
 from ledger.errors import RefundExceedsPayment, RefundNotFound, RefundStateInvalid
 from ledger.payment import Payment
 from ledger.payment_state import fold
@@ -110,3 +111,15 @@ def test_a_channel_that_gives_its_fee_back_does_so_pro_rata(monkeypatch: pytest.
         story.given(refund(amount), refund_result(number, refunded(amount, f"re_{number}")))
     assert [one.channel_fee_back for one in state(story).refunds] == [6, 30]
     assert (story.balance(CHANNEL_FEE), story.balance(RECEIVABLE), story.balance(SUSPENSE)) == (0, 0, 0)
+
+
+def test_with_a_fee_that_went_back_already_a_payment_is_not_revoked_but_refunded() -> None:
+    """The refund gave 129 of the fee of 130 back and came back itself: to undo the capture would give all 130 again."""
+    story = given(
+        *paid(returns_fee=True),
+        refund(5_999),
+        refund_result(1, refunded(5_999)),
+        refund_result(1, returned(5_999, "re_1")),
+    )
+    story.when(ResolveRefund("ref_1-1", "return_to_merchant")).answered(200, status="failed")
+    story.when(RevokePayment("pay_1")).answered(202, revoked_by="refund", amount=6_000)
