@@ -1,11 +1,13 @@
 """`ledger log-keys`: with which keys checkpoints of the logs are signed, and how one follows another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from api.cli.books import database_of
 from api.cli.terminal import AsJson, answer, give_up, saying_why, settings
@@ -46,12 +48,7 @@ def add(as_json: AsJson = False) -> None:
     with _usable():
         old, (name, new) = keys.private(), keys.prepared()
     for book in books:
-        origin = f"{of.log_name}/{book}"
-        key = Signer(origin, new).key
-        note = Note(announcement(str(key)))
-        for private in (new, *old.values()):
-            note = Signer(origin, private).sign(note)
-        _carry_out(book, f"log-key-added/{key}", AnnounceLogKey(str(key), str(note)))
+        _announce(book, f"{of.log_name}/{book}", new, old.values())
     keys.begin(name)
     answer({"added": name, "books": books}, f"Key {name} signs from now on, beside {', '.join(old)}.", as_json=as_json)
 
@@ -71,18 +68,34 @@ def retire(
         private = keys.private()
     if name not in private:
         give_up(f"there is no key {name}: {', '.join(private)}", 2)
+    # A book that was made since then has not heard of the other keys yet.
     for book in books:
-        key = str(Signer(f"{of.log_name}/{book}", private[name]).key)
-        _carry_out(book, f"log-key-retired/{key}", RetireLogKey(key, timedelta(days=days)))
+        for other in private.keys() - {name}:
+            _announce(book, f"{of.log_name}/{book}", private[other], private.values())
+    # All of them or none: first it is asked everywhere.
+    for dry_run in (True, False):
+        for book in books:
+            key = str(Signer(f"{of.log_name}/{book}", private[name]).key)
+            command = RetireLogKey(key, timedelta(days=days))
+            _carry_out(book, f"log-key-retired/{key}", command, dry_run=dry_run)
     keys.retire(name)
     answer({"retired": name, "books": books}, f"Key {name} signs no more.", as_json=as_json)
 
 
-def _carry_out(book: str, key: str, command: Command) -> None:
+def _announce(book: str, origin: str, new: Ed25519PrivateKey, others: Iterable[Ed25519PrivateKey]) -> None:
+    key = Signer(origin, new).key
+    note = Signer(origin, new).sign(Note(announcement(str(key))))
+    for other in others:
+        if other is not new:
+            note = Signer(origin, other).sign(note)
+    _carry_out(book, f"log-key-added/{key}", AnnounceLogKey(str(key), str(note)))
+
+
+def _carry_out(book: str, key: str, command: Command, *, dry_run: bool = False) -> None:
     database, _ = database_of(book)
     writers = Writers(lambda name: Handler(Appender(database, name), DECIDERS))
     try:
-        writers.execute(book, Part(own_envelope(key, actor="operator"), command))
+        writers.execute(book, Part(replace(own_envelope(key, actor="operator"), dry_run=dry_run), command))
     except Refusal as refusal:
         give_up(f"{book}: {refusal.detail}")
     finally:

@@ -12,7 +12,7 @@ from commands.log_keys import LogKeys
 from ledger.audit.signed_note import VerifierKey, read_note, verify_note
 from ledger.events.log_keys import LOG_KEYS_STREAM, LogKeyAdded, LogKeyRetired
 from ledger.store import read, sealed
-from ledger.store.connection import Database
+from ledger.store.connection import Database, in_book
 from ledger.store.migrate import application_role, create_book, migrate_control
 from ledger.store.sealing import seal
 from tests.cli import word
@@ -77,6 +77,26 @@ def test_a_key_is_announced_in_every_book_signs_beside_the_old_one_and_follows_i
     assert told(database, book)[-1] == LogKeyRetired(old["0001"])
     assert list(keys.private()) == ["0002"]
     assert word.run("log-keys", "retire", "0002", "--days", "0", **environment).returncode == 1, "one has to stay"
+
+
+def test_a_book_that_was_made_since_hears_of_the_key_and_no_book_goes_ahead_of_the_others(
+    database: Database, books: list[str], environment: dict[str, str]
+) -> None:
+    word.answer("log-keys", "add", **environment)
+    with database.owner() as connection:
+        for book in books:  # There it was long ago.
+            connection.execute(
+                in_book("UPDATE {schema}.events SET recorded_at = recorded_at - interval '31 days'", book)
+            )
+        create_book(connection, "zoo")
+    refused = word.run("log-keys", "retire", "0001", **environment)
+    assert refused.returncode == 1
+    every = [*books, "zoo"]
+    assert not any(isinstance(event, LogKeyRetired) for book in every for event in told(database, book))
+    assert list(word.answer("log-keys", "list", **environment)["log_keys"]["zoo"]) == ["0001", "0002"]
+    word.answer("log-keys", "retire", "0001", "--days", "0", **environment)
+    for book in every:
+        assert [type(event) for event in told(database, book)] == [LogKeyAdded, LogKeyRetired]
 
 
 def test_a_log_verifies_by_the_keys_that_somebody_knows(
